@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Documents of the Key Vault REST API as typed values: key bundles and list items, operation
+ * results, error bodies. JSON stops here; rooms above see these structs only. Wire names are kept
+ * (kid, kty, key_ops) inside this room. Reference: wire reference sections 3 to 5 and 9; RFC 7517.
+ */
+#ifndef KVP_JWK_JWK_H
+#define KVP_JWK_JWK_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum kvp_kty { KVP_KTY_UNKNOWN, KVP_KTY_RSA, KVP_KTY_EC, KVP_KTY_OCT } kvp_kty;
+
+typedef enum kvp_curve {
+    KVP_CURVE_NONE,
+    KVP_CURVE_P256,
+    KVP_CURVE_P384,
+    KVP_CURVE_P521,
+    KVP_CURVE_P256K,
+    KVP_CURVE_COUNT
+} kvp_curve;
+
+/** A row a curve; kvp_curves[KVP_CURVE_P256] is that of P-256. */
+typedef struct kvp_curve_info {
+    const char *jwk_name;      /**< `P-256K` */
+    const char *openssl_name;  /**< `secp256k1` */
+    unsigned bits;             /**< of the order: 256, 384, 521 */
+    unsigned coordinate_len;   /**< bytes of x, y, r, s: 32, 48, 66 */
+    uint8_t oid_der[12];       /**< CKA_EC_PARAMS: DER of the named-curve OBJECT IDENTIFIER */
+    unsigned oid_der_len;
+} kvp_curve_info;
+extern const kvp_curve_info kvp_curves[KVP_CURVE_COUNT];
+
+kvp_curve kvp_curve_from_jwk_name(const char *name);
+/** The curve whose oid_der is @der; KVP_CURVE_NONE for others. */
+kvp_curve kvp_curve_from_oid(const void *der, size_t len);
+
+/** `key_ops` as bits; operations we do not know are ignored (a Managed HSM may send some). */
+enum {
+    KVP_OP_SIGN = 1 << 0,
+    KVP_OP_VERIFY = 1 << 1,
+    KVP_OP_ENCRYPT = 1 << 2,
+    KVP_OP_DECRYPT = 1 << 3,
+    KVP_OP_WRAP = 1 << 4,
+    KVP_OP_UNWRAP = 1 << 5,
+    KVP_OP_IMPORT = 1 << 6,
+    KVP_OP_DERIVE = 1 << 7,
+    KVP_OP_EXPORT = 1 << 8,
+};
+
+typedef struct kvp_tag {
+    char *name;
+    char *value;
+} kvp_tag;
+
+typedef struct kvp_attributes {
+    bool enabled;
+    int64_t not_before, expires, created, updated; /**< Unix seconds; 0 = absent */
+    bool exportable;
+    int hsm_platform;          /**< -1 = absent */
+    char recovery_level[48];   /**< "" = absent */
+} kvp_attributes;
+
+/**
+ * A key bundle, or an item of a key list. From a list @has_material is false: kty, ops, numbers and
+ * (in a list of keys) the version are then unknown.
+ */
+typedef struct kvp_key {
+    char *id;                  /**< the full identifier as the service wrote it (`kid`) */
+    char *name;
+    char *version;             /**< "" if the identifier has none */
+    bool has_material;
+    kvp_kty kty;
+    bool hsm;                  /**< kty ended in -HSM */
+    uint32_t ops;              /**< KVP_OP_ bits */
+    kvp_buf n, e;              /**< RSA, big-endian, leading zeros stripped */
+    kvp_curve curve;
+    kvp_buf x, y;              /**< EC, exactly coordinate_len bytes */
+    unsigned key_bits;         /**< modulus bits, curve bits; oct: 0 unless the service said */
+    kvp_attributes attributes;
+    bool managed;              /**< the key of a certificate */
+    kvp_tag *tags;
+    size_t tag_count;
+} kvp_key;
+
+void kvp_key_free(kvp_key *key);
+KVP_DEFINE_FREEP(kvp_key, kvp_key_free);
+kvp_key *kvp_key_copy(const kvp_key *key) KVP_WARN_UNUSED;
+/** The value of tag @name, borrowed, or NULL. */
+const char *kvp_key_tag(const kvp_key *key, const char *name);
+
+/** Owned array of owned keys. */
+typedef struct kvp_key_list {
+    kvp_key **items;
+    size_t count, size;
+} kvp_key_list;
+void kvp_key_list_clear(kvp_key_list *list);
+/** Takes @key (also frees it on failure). */
+kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
+
+/**
+ * Parse a key bundle (`{"key":{…},"attributes":{…},…}`).
+ * KVP_ERR_PARSE names the member that is missing, of the wrong type or out of range (a modulus of
+ * less than 1024 or more than 16384 bits, a point that is not of the curve's width, a kid that is
+ * no key identifier). Unknown members and unknown kty are accepted (kty KVP_KTY_UNKNOWN).
+ */
+kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kvp_error *reterr);
+
+/** Parse one list page: append its items to @list; @ret_next_link is new (kvp_free), NULL on the last page. */
+kvp_status kvp_jwk_parse_key_page(const char *json, size_t len, kvp_key_list *list,
+                                  char **ret_next_link, kvp_error *reterr);
+
+/** What crypto operations answer; members the service left out are empty. */
+typedef struct kvp_operation_result {
+    char *kid;
+    kvp_buf value;             /**< signature, ciphertext, plaintext (a secret buffer) */
+    kvp_buf iv, tag;
+} kvp_operation_result;
+void kvp_operation_result_clear(kvp_operation_result *result);
+kvp_status kvp_jwk_parse_operation(const char *json, size_t len, kvp_operation_result *ret,
+                                   kvp_error *reterr);
+
+/**
+ * Fill @reterr's code, inner_code and message from an error body (wire reference, section 9), or
+ * from the token endpoint's (`error`, `error_description`). Never fails: what is no JSON leaves the
+ * first printable bytes as message. Leaves status, http_status and request_id alone.
+ */
+void kvp_jwk_parse_error(const char *body, size_t len, kvp_error *reterr);
+
+/** Split `https://HOST[:PORT]/keys/NAME[/VERSION]`; outputs are new strings. @collection is "keys", "secrets"… */
+kvp_status kvp_jwk_split_id(const char *id, const char *collection, char **ret_name,
+                            char **ret_version, kvp_error *reterr);
+
+/** Request bodies. Each appends JSON to @ret, which should be secret where the input is. */
+typedef struct kvp_key_create {
+    kvp_kty kty;
+    bool hsm;
+    unsigned key_bits;         /**< RSA, oct; 0 leaves it to the service */
+    kvp_curve curve;
+    uint32_t ops;              /**< 0 leaves them to the service */
+    const kvp_tag *tags;
+    size_t tag_count;
+    int64_t not_before, expires; /**< 0 = absent */
+} kvp_key_create;
+kvp_status kvp_jwk_format_create(const kvp_key_create *create, kvp_buf *ret);
+
+/** A change to a key; members whose flag is false stay as they are. */
+typedef struct kvp_key_update {
+    bool set_ops, set_enabled, set_not_before, set_expires, set_tags;
+    uint32_t ops;
+    bool enabled;
+    int64_t not_before, expires;
+    const kvp_tag *tags;
+    size_t tag_count;
+} kvp_key_update;
+kvp_status kvp_jwk_format_update(const kvp_key_update *update, kvp_buf *ret);
+
+/** `{"alg":…,"value":…[,"iv","aad","tag"]}`; @iv, @aad, @tag may be NULL. */
+kvp_status kvp_jwk_format_operation(const char *alg, const void *value, size_t value_len,
+                                    const kvp_buf *iv, const kvp_buf *aad, const kvp_buf *tag,
+                                    kvp_buf *ret);
+
+#endif
