@@ -629,7 +629,7 @@ END_TEST
 #ifndef OPENSSL_NO_ENGINE
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static EVP_PKEY_METHOD *engine_methods[2];
-static int engine_asked;
+static _Atomic int engine_asked;
 
 /* As libp11's engine does it: OpenSSL's own methods, but for the keys that are the engine's. */
 static int engine_pkey_methods(ENGINE *engine, EVP_PKEY_METHOD **method, const int **nids, int nid)
