@@ -58,7 +58,7 @@ typedef enum kvp_operation_kind {
     KVP_OPERATION_COUNT
 } kvp_operation_kind;
 
-typedef struct kvp_session {
+struct kvp_session {
     CK_SESSION_HANDLE handle;
     kvp_slot *slot;                  /**< borrowed */
     CK_FLAGS flags;                  /**< CKF_RW_SESSION, CKF_SERIAL_SESSION */
@@ -68,7 +68,7 @@ typedef struct kvp_session {
     kvp_lock lock;                   /**< KVP_RANK_SESSION; guards what follows; never held across I/O */
     bool closed;
     kvp_operation *operations[KVP_OPERATION_COUNT]; /**< owned */
-} kvp_session;
+};
 
 CK_RV kvp_session_open(kvp_call *call, kvp_slot *slot, CK_FLAGS flags, void *application,
                        CK_NOTIFY notify, CK_SESSION_HANDLE *ret);
