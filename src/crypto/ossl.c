@@ -52,7 +52,7 @@ static bool settle_host(void)
     OSSL_LIB_CTX *previous;
 
     /* False only after OPENSSL_cleanup, which we then had no chance to hear of. */
-    if (!OPENSSL_init_crypto(0, NULL))
+    if (!OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL))
         return false;
     previous = OSSL_LIB_CTX_set0_default(global);
     ERR_set_mark();

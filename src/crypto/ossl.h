@@ -25,13 +25,21 @@ OSSL_LIB_CTX *kvp_ossl_ctx(void);
 /** The host has run OPENSSL_cleanup: OpenSSL objects may only be forgotten, not freed. */
 bool kvp_ossl_gone(void);
 
-/** Swap the thread's default context for ours; returns the token that leave takes. Nests. */
+/**
+ * Swap the thread's default context for ours and mark its error queue; returns the token that leave
+ * takes, NULL when there is no context. Nests.
+ */
 OSSL_LIB_CTX *kvp_ossl_enter(void);
 void kvp_ossl_leave(OSSL_LIB_CTX **previous);
 
-/** From here to the end of the block, the thread's default OpenSSL context is ours. */
-#define KVP_OSSL_SCOPE                                                                             \
-    OSSL_LIB_CTX *kvp_ossl_previous_ __attribute__((cleanup(kvp_ossl_leave), unused)) =            \
+/**
+ * From here to the end of the block, the thread's default OpenSSL context is ours, and what is put
+ * on its error queue is taken off again.
+ */
+#define KVP_OSSL_SCOPE KVP_OSSL_SCOPE_(__COUNTER__)
+#define KVP_OSSL_SCOPE_(n) KVP_OSSL_SCOPE_NAMED_(n)
+#define KVP_OSSL_SCOPE_NAMED_(n)                                                                   \
+    OSSL_LIB_CTX *kvp_ossl_previous_##n __attribute__((cleanup(kvp_ossl_leave), unused)) =         \
         kvp_ossl_enter()
 
 #endif
