@@ -32,6 +32,10 @@ CK_RV kvp_enter(kvp_call *call, const char *function);
  */
 CK_RV kvp_leave(kvp_call *call, CK_RV rv);
 
+/** For C_Initialize, which has no module to refer to: mark the thread as inside, or CKR_FUNCTION_FAILED. */
+CK_RV kvp_enter_thread(void);
+void kvp_leave_thread(void);
+
 /** Declare `kvp_call call` and begin; returns from the function on failure. */
 #define KVP_ENTER(call, function)                                                                  \
     kvp_call call;                                                                                 \
@@ -41,23 +45,23 @@ CK_RV kvp_leave(kvp_call *call, CK_RV rv);
             return kvp_enter_rv_;                                                                  \
     } while (0)
 
-/** Declare `kvp_session *session` and look @handle up; leaves and returns on failure. Borrowed from the call. */
-#define KVP_SESSION(session, call, handle)                                                         \
-    kvp_session *session = NULL;                                                                   \
+/** Declare `kvp_session *var` and look @handle up; leaves and returns on failure. Borrowed from the call. */
+#define KVP_SESSION(var, call, handle)                                                             \
+    kvp_session *var = NULL;                                                                       \
     do {                                                                                           \
-        CK_RV kvp_session_rv_ = kvp_session_get(&call, (handle), &session);                        \
+        CK_RV kvp_session_rv_ = kvp_session_get(&call, (handle), &var);                            \
         if (kvp_session_rv_ != CKR_OK)                                                             \
             return kvp_leave(&call, kvp_session_rv_);                                              \
-        call.session = session;                                                                    \
+        call.session = var;                                                                        \
     } while (0)
 
-/** Declare `kvp_slot *slot` and look @id up; leaves with CKR_SLOT_ID_INVALID if there is none. */
-#define KVP_SLOT(slot_, call, id)                                                                  \
-    kvp_slot *slot_ = kvp_module_slot(call.module, (id));                                          \
+/** Declare `kvp_slot *var` and look @id up; leaves with CKR_SLOT_ID_INVALID if there is none. */
+#define KVP_SLOT(var, call, id)                                                                    \
+    kvp_slot *var = kvp_module_slot(call.module, (id));                                            \
     do {                                                                                           \
-        if (!slot_)                                                                                \
+        if (!var)                                                                                  \
             return kvp_leave(&call, CKR_SLOT_ID_INVALID);                                          \
-        call.slot = slot_;                                                                         \
+        call.slot = var;                                                                           \
     } while (0)
 
 #endif
