@@ -21,7 +21,7 @@ import urllib.parse
 import uuid
 from pathlib import Path
 
-from wirelib import compare, forge, headers, recording
+from wirelib import compare, forge, headers, prelude, recording
 from wirelib.compare import Difference
 from wirelib.exceptions import Exceptions
 from wirelib.rewrite import Mapping
@@ -51,6 +51,7 @@ class Replay:
     def run(self):
         self.vault.forget(self.scenario.objects())
         self.started = int(time.time())
+        self.alive = prelude.prepare(self.scenario, self.vault)
         for exchange in self.scenario.exchanges:
             self._one(exchange)
         if not self.failures:
@@ -84,7 +85,7 @@ class Replay:
             self._note("equal", exchange, "")
 
     def _older(self, exchange):
-        """A success with an object that the recording did not make tells nothing here."""
+        """A success with an object that was neither recorded in the making nor could be prepared."""
         target = exchange.target
         if target is None or exchange.to_login or exchange.status >= 300:
             return False
