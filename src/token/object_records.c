@@ -403,6 +403,21 @@ kvp_status kvp_record_set_loaded(kvp_record *record, kvp_key *key, kvp_read_time
     return KVP_OK;
 }
 
+kvp_status kvp_record_set_changed(kvp_record *record, kvp_key *key, kvp_read_time when)
+{
+    kvp_document *document = kvp_document_new(key, true);
+    if (!document)
+        return KVP_ERR_NO_MEMORY;
+    document->read_wall_us = when.wall_us;
+    kvp_lock_take(&record->store->lock);
+    kvp_record_publish_locked(record, document);
+    record->checked_ms = when.mono_ms;
+    record->recheck = false;
+    record->store->changed_ms = when.mono_ms;
+    kvp_lock_give(&record->store->lock);
+    return KVP_OK;
+}
+
 void kvp_store_put_missing(kvp_object_store *store, const char *name, int64_t start_ms)
 {
     kvp_record *trash = NULL;

@@ -444,12 +444,11 @@ void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE 
         end_session_objects(store, session);
 }
 
-void kvp_object_store_restart(kvp_object_store *store, kvp_slot *slot)
+void kvp_object_store_restart(kvp_object_store *store)
 {
     end_session_objects(store, CK_INVALID_HANDLE);
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
-    store->slot = slot;
     if (store->listed_ms != INT64_MIN)
         store->listed_ms = now;
     for (size_t i = 0; i < store->count; i++)

@@ -53,13 +53,6 @@ bool kvp_slot_is_open(kvp_slot *slot);
 /** The vault, or NULL with call->error filled (the configuration's mistake). */
 kvp_vault *kvp_slot_vault(kvp_call *call, kvp_slot *slot);
 
-/**
- * C_Initialize in a forked child: session objects go; what is known of the vault stays and is
- * believed for another KVP_OBJECT_AGE_MS, so that a worker finds the key its parent found without a
- * request. @slot is the slot that has the store from now on.
- */
-void kvp_object_store_restart(kvp_object_store *store, kvp_slot *slot);
-
 /* ---- pins (object_store.c); _locked: the store's lock is held ---- */
 static inline void kvp_record_pin_locked(kvp_record *record)
 {
@@ -122,6 +115,8 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kv
                          kvp_record **ret);
 /** Take in the bundle of a pinned record that so far was only listed; keeps an earlier one. Takes @key. */
 kvp_status kvp_record_set_loaded(kvp_record *record, kvp_key *key, kvp_read_time when);
+/** This process changed the key and got this bundle for it. Takes @key. */
+kvp_status kvp_record_set_changed(kvp_record *record, kvp_key *key, kvp_read_time when);
 /** The vault has no such name (any more), asked at @start_ms. */
 void kvp_store_put_missing(kvp_object_store *store, const char *name, int64_t start_ms);
 /** This process has changed something: a listing that is on its way is out of date. */
