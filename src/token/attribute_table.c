@@ -4,6 +4,7 @@
  * with the footnotes of its tables; what a vault key answers is the getter's business
  * (attribute_value.c).
  */
+#include "base/alloc.h"
 #include "token/attribute_table.h"
 
 #define LISTED KVP_ATTRIBUTE_LISTED

@@ -3,6 +3,7 @@
  * Session objects: public keys, secret keys and data that live in the module's memory until their
  * session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects are made by the vault (generate.c).
  */
+#include "base/alloc.h"
 #include "token/create.h"
 #include "token/object_store.h"
 #include "token/template.h"

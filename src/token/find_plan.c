@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The plan of a search (find_plan.h), from the rows of attribute_table.c. */
+#include "base/alloc.h"
 #include "token/find_plan.h"
 #include "token/object_store.h"
 #include "token/template.h"

@@ -8,6 +8,7 @@
  * So the name is looked up first, and a key of that name, enabled or not, ends the call with
  * CKR_ATTRIBUTE_VALUE_INVALID. A name in soft-deleted state is refused by the service.
  */
+#include "base/alloc.h"
 #include "token/create.h"
 #include "token/generate_plan.h"
 #include "token/mechanism.h"

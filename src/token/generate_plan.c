@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From generation templates to the key that is wanted (generate_plan.h). */
+#include "base/alloc.h"
 #include "token/generate_plan.h"
 #include "token/object_draft.h"
 #include "token/record.h"

@@ -9,6 +9,7 @@
  * so beforehand). The same for an object of a version that is no longer the current one: deleting it
  * would delete the newer one.
  */
+#include "base/alloc.h"
 #include "token/create.h"
 #include "token/object_draft.h"
 #include "token/object_store.h"

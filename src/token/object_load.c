@@ -3,6 +3,7 @@
  * Reading bundles of keys that so far were only listed: one that is asked for, with those that an
  * enumerating application will ask for next, or all that a search has to compare.
  */
+#include "base/alloc.h"
 #include "token/object_store.h"
 
 #include <string.h>

@@ -4,6 +4,7 @@
  * threads may ask at once; an answer that was asked for before another one that is already here
  * changes nothing.
  */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "token/object_store.h"
 

@@ -3,6 +3,7 @@
  * Life of records, documents and handles. What the vault says goes into the store in
  * object_records.c; what applications ask for is read out in object.c and find.c.
  */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "token/object_store.h"
 

@@ -3,6 +3,7 @@
  * Names: from a vault key to its label and id, from a label or id back to the key that it can name,
  * and from a label to the name of a new key. Nothing here asks the vault.
  */
+#include "base/alloc.h"
 #include "crypto/crypto.h"
 #include "jwk/base64url.h"
 #include "token/record.h"
