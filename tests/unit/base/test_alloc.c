@@ -3,7 +3,6 @@
 #include "base/alloc.h"
 
 #include <check.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,15 +19,6 @@ START_TEST(memory_comes_zeroed_and_is_never_null_for_nothing)
     kvp_free(nothing);
     kvp_free(shrunk);
     kvp_free(NULL);
-}
-END_TEST
-
-START_TEST(a_product_that_overflows_is_refused)
-{
-    /* Volatile: the compiler would see that this cannot be, and say so. */
-    volatile size_t half = SIZE_MAX / 2;
-
-    ck_assert_ptr_null(kvp_calloc(half, 3));
 }
 END_TEST
 
@@ -132,7 +122,6 @@ int main(void)
     int failed;
 
     tcase_add_test(tc, memory_comes_zeroed_and_is_never_null_for_nothing);
-    tcase_add_test(tc, a_product_that_overflows_is_refused);
     tcase_add_test(tc, strings_are_copied);
     tcase_add_test(tc, allocations_fail_when_told_to);
     tcase_add_test(tc, a_failed_growth_leaves_the_old_memory_alone);
