@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
+#include <string.h>
 
 test_key test_rsa_keys[TEST_RSA_COUNT];
 test_key test_ec_keys[KVP_CURVE_COUNT];
@@ -93,5 +94,54 @@ void test_ecdsa_sign(const test_key *key, const void *digest, size_t len, uint8_
     ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_r(sig), ret, width), width);
     ck_assert_int_eq(BN_bn2binpad(ECDSA_SIG_get0_s(sig), ret + width, width), width);
     ECDSA_SIG_free(sig);
+    EVP_PKEY_CTX_free(ctx);
+}
+
+size_t test_rsa_sign(const test_key *key, kvp_hash hash, kvp_hash mgf, int salt_len,
+                     const void *data, size_t len, uint8_t *ret)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
+    size_t sig_len = 512;
+
+    ck_assert_int_eq(EVP_PKEY_sign_init(ctx), 1);
+    if (hash == KVP_HASH_NONE) {
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 1);
+    } else {
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING), 1);
+        ck_assert_int_eq(
+            EVP_PKEY_CTX_set_signature_md(ctx, EVP_get_digestbyname(kvp_hash_name(hash))), 1);
+        ck_assert_int_eq(
+            EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_get_digestbyname(kvp_hash_name(mgf))), 1);
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt_len), 1);
+    }
+    ck_assert_int_eq(EVP_PKEY_sign(ctx, ret, &sig_len, data, len), 1);
+    EVP_PKEY_CTX_free(ctx);
+    return sig_len;
+}
+
+void test_rsa_assert_decrypts(const test_key *key, kvp_hash hash, kvp_hash mgf, const char *label,
+                              const kvp_buf *cipher, const void *want, size_t want_len)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
+    uint8_t out[512];
+    size_t len = sizeof(out);
+
+    ck_assert_int_eq(EVP_PKEY_decrypt_init(ctx), 1);
+    if (hash == KVP_HASH_NONE) {
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING), 1);
+    } else {
+        ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING), 1);
+        ck_assert_int_eq(
+            EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_get_digestbyname(kvp_hash_name(hash))), 1);
+        ck_assert_int_eq(
+            EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_get_digestbyname(kvp_hash_name(mgf))), 1);
+        if (label)
+            ck_assert_int_eq(EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_strdup(label),
+                                                              (int)strlen(label)),
+                             1);
+    }
+    ck_assert_int_eq(EVP_PKEY_decrypt(ctx, out, &len, cipher->data, cipher->len), 1);
+    ck_assert_uint_eq(len, want_len);
+    ck_assert_mem_eq(out, want, want_len);
     EVP_PKEY_CTX_free(ctx);
 }

@@ -31,4 +31,12 @@ kvp_public_key *test_key_public(const test_key *key);
 /** ECDSA over @digest as r || s (2 * coordinate_len bytes in @ret). */
 void test_ecdsa_sign(const test_key *key, const void *digest, size_t len, uint8_t *ret);
 
+/** RSA over @data: PKCS#1 v1.5 around bare bytes when @hash is none, else PSS. Returns the length. */
+size_t test_rsa_sign(const test_key *key, kvp_hash hash, kvp_hash mgf, int salt_len,
+                     const void *data, size_t len, uint8_t *ret);
+
+/** Assert that @cipher is @want, encrypted to @key. @hash none: PKCS#1 v1.5; else OAEP. */
+void test_rsa_assert_decrypts(const test_key *key, kvp_hash hash, kvp_hash mgf, const char *label,
+                              const kvp_buf *cipher, const void *want, size_t want_len);
+
 #endif

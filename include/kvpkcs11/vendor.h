@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Vendor attributes of libkvpkcs11 that an application may ask for. All are read-only. */
+#ifndef KVPKCS11_VENDOR_H
+#define KVPKCS11_VENDOR_H
+
+#define KVP_VENDOR_BASE (0x80000000UL | 0x4b5600UL) /* CKA_VENDOR_DEFINED, "KV" */
+
+/** UTF-8, no NUL: the full Key Vault identifier, `https://…/keys/NAME/VERSION`. */
+#define CKA_KVP_KEY_ID (KVP_VENDOR_BASE + 1)
+/** CK_BBOOL: the key is protected by an HSM. */
+#define CKA_KVP_HSM (KVP_VENDOR_BASE + 2)
+/** UTF-8, no NUL: the version, 32 hexadecimal digits. */
+#define CKA_KVP_VERSION (KVP_VENDOR_BASE + 3)
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* The token endpoint's errors, as a table, and its form reader; the handlers are in routes.h. */
+#ifndef KVP_VAULTD_AUTHORITY_H
+#define KVP_VAULTD_AUTHORITY_H
+
+#include "base/cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum kvp_signin_failure {
+    KVP_SIGNIN_SECRET,     /**< client id */
+    KVP_SIGNIN_CLIENT,     /**< client id */
+    KVP_SIGNIN_TENANT,     /**< tenant */
+    KVP_SIGNIN_PARAMETER,  /**< name of the field */
+    KVP_SIGNIN_CREDENTIAL, /**< grant type */
+    KVP_SIGNIN_GRANT,      /**< grant type */
+    KVP_SIGNIN_SCOPE,      /**< scope */
+    KVP_SIGNIN_RESOURCE,   /**< resource */
+    KVP_SIGNIN_BUSY,
+    KVP_SIGNIN_COUNT
+} kvp_signin_failure;
+
+/** A row an error: HTTP status, AADSTS number, `error`, sentence with one %s. */
+typedef struct kvp_signin_error {
+    int status;
+    long code;
+    const char *error;
+    const char *message;
+} kvp_signin_error;
+extern const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT];
+
+/** The decoded value of field @name of a form; false if absent, malformed or longer than @size. */
+bool kvp_form_field(const char *form, const char *name, char *dst, size_t size);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Putting the parts together, in the order in which each can fail cleanly. */
+#include "vaultd/daemon.h"
+
+#include "base/alloc.h"
+#include "vaultd/datadir.h"
+#include "vaultd/front.h"
+#include "vaultd/listen.h"
+#include "vaultd/note.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CACHED_KEYS 4096
+
+struct kvp_service {
+    kvp_datadir dir;
+    kvp_daemon daemon;
+    kvp_listener listener;
+    kvp_front *front;
+    char url[300];       /* with the port, always: for people */
+    char base_url[300];  /* as identifiers have it: without port 443 */
+};
+
+static void add_host(kvp_daemon *daemon, const char *host)
+{
+    for (size_t i = 0; i < daemon->host_count; i++) {
+        if (strcmp(daemon->hosts[i], host) == 0)
+            return;
+    }
+    if (daemon->host_count < KVP_HOSTS_MAX)
+        snprintf(daemon->hosts[daemon->host_count++], sizeof(daemon->hosts[0]), "%s", host);
+}
+
+/* The name we were told first; then those of the loopback; with a wildcard the machine's own. */
+static void set_hosts(kvp_service *service)
+{
+    kvp_daemon *d = &service->daemon;
+    char name[256] = "";
+
+    d->port = service->listener.port;
+    add_host(d, service->listener.host);
+    add_host(d, "localhost");
+    add_host(d, "127.0.0.1");
+    add_host(d, "[::1]");
+    if (service->listener.wildcard && gethostname(name, sizeof(name) - 1) == 0 && *name)
+        add_host(d, name);
+    snprintf(service->url, sizeof(service->url), "https://%s:%u", service->listener.host, d->port);
+    if (d->port == 443)
+        snprintf(service->base_url, sizeof(service->base_url), "https://%s", service->listener.host);
+    else
+        snprintf(service->base_url, sizeof(service->base_url), "%s", service->url);
+}
+
+static kvp_status open_log(kvp_service *service, kvp_error *reterr)
+{
+    char *path = kvp_datadir_file(&service->dir, KVP_DATADIR_LOG);
+    kvp_status status = KVP_OK;
+
+    if (!path)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "log");
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        status = kvp_error_set(reterr, KVP_ERR_IO, "%s: %s", path, strerror(errno));
+    if (status == KVP_OK)
+        status = kvp_usage_log_open(path, &service->daemon.log, reterr);
+    kvp_free(path);
+    return status;
+}
+
+static kvp_status start_front(kvp_service *service, kvp_error *reterr)
+{
+    kvp_daemon *d = &service->daemon;
+    const char *hosts[KVP_HOSTS_MAX];
+    kvp_cert_pair tls = { .certificate = KVP_BUF_INIT(0) };
+
+    for (size_t i = 0; i < d->host_count; i++)
+        hosts[i] = d->hosts[i];
+    kvp_status status = kvp_datadir_tls(&service->dir, hosts, d->host_count, &tls, reterr);
+    if (status == KVP_OK) {
+        int fd = service->listener.fd;
+        service->listener.fd = -1;
+        status = kvp_front_start(d, fd, &tls, &service->front, reterr);
+    }
+    kvp_cert_pair_clear(&tls);
+    return status;
+}
+
+/* A connection is a descriptor; the usual soft limit of 1024 would be reached before ours. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 8192 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max < 8192 ? limit.rlim_max : 8192;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            kvp_note("the limit of open files stays as it is: %s", strerror(errno));
+    }
+}
+
+kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_service,
+                             kvp_error *reterr)
+{
+    kvp_service *service = kvp_calloc(1, sizeof(*service));
+    kvp_status status;
+
+    if (!service)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "service");
+    service->dir.lock_fd = service->listener.fd = -1;
+    service->daemon.token_lifetime_s = options->token_lifetime_s;
+    raise_descriptor_limit();
+    status = kvp_datadir_take(options->data, &service->dir, reterr);
+    if (status == KVP_OK)
+        status = kvp_listen_open(options->listen, &service->listener, reterr);
+    if (status == KVP_OK) {
+        set_hosts(service);
+        status = kvp_datadir_open_store(&service->dir, options->kind_given ? &options->kind : NULL,
+                                        service->base_url, &service->daemon.store,
+                                        &service->daemon.vault, reterr);
+    }
+    if (status == KVP_OK)
+        status = kvp_store_purge_due(service->daemon.store, kvp_ident_now(), reterr);
+    if (status == KVP_OK)
+        status = open_log(service, reterr);
+    if (status == KVP_OK && !(service->daemon.cache = kvp_key_cache_new(CACHED_KEYS)))
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
+    if (status == KVP_OK)
+        status = kvp_datadir_retarget(&service->dir, service->daemon.vault.name, service->base_url,
+                                      reterr);
+    if (status == KVP_OK)
+        status = start_front(service, reterr);
+    if (status != KVP_OK) {
+        kvp_service_stop(service);
+        return status;
+    }
+    *ret_service = service;
+    return KVP_OK;
+}
+
+void kvp_service_stop(kvp_service *service)
+{
+    if (!service)
+        return;
+    kvp_front_stop(service->front);
+    kvp_listen_close(&service->listener);
+    kvp_key_cache_free(service->daemon.cache);
+    kvp_usage_log_close(service->daemon.log);
+    kvp_store_close(service->daemon.store);
+    kvp_datadir_clear(&service->dir);
+    kvp_free(service);
+}
+
+const char *kvp_service_url(const kvp_service *service)
+{
+    return service->url;
+}
+
+kvp_status kvp_service_reopen_logs(kvp_service *service, kvp_error *reterr)
+{
+    return kvp_usage_log_reopen(service->daemon.log, reterr);
+}

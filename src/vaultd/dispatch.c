@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a request: the checks in the order in which the service makes them, then the handler. */
+#include "config.h"
+
+#include "vaultd/exchange.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "vaultd/note.h"
+#include "vaultd/roles.h"
+#include "vaultd/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *const kvp_api_versions[] = {
+    "7.0",           "7.1-preview", "7.1",           "7.2-preview",        "7.2",
+    "7.3-preview",   "7.3",         "7.4-preview.1", "7.4",                "7.5-preview.1",
+    "7.5",           "7.6-preview.1", "7.6-preview.2", "7.6",              "2025-06-01-preview",
+    "2025-07-01",
+};
+const size_t kvp_api_version_count = KVP_ARRAY_LEN(kvp_api_versions);
+
+int kvp_api_rank(const char *version)
+{
+    for (size_t i = 0; i < kvp_api_version_count; i++) {
+        if (strcmp(kvp_api_versions[i], version) == 0)
+            return (int)i + 1;
+    }
+    return 0;
+}
+
+bool kvp_exchange_since(const kvp_exchange *ex, const char *version)
+{
+    return ex->api_rank >= kvp_api_rank(version);
+}
+
+static bool check_api_version(kvp_exchange *ex)
+{
+    if (!kvp_exchange_query(ex, "api-version", ex->api_version, sizeof(ex->api_version)))
+        ex->api_version[0] = '\0';
+    ex->api_rank = kvp_api_rank(ex->api_version);
+    if (ex->api_rank > 0)
+        return true;
+    kvp_refuse(ex, KVP_REFUSE_API_VERSION, ex->api_version,
+               kvp_api_versions[kvp_api_version_count - 1]);
+    return false;
+}
+
+static bool find_route(kvp_exchange *ex)
+{
+    int result = kvp_route_match(ex, false);
+    size_t path_len = strcspn(ex->target, "?");
+    char path[256];
+
+    if (result == 0)
+        return true;
+    snprintf(path, sizeof(path), "%.*s", (int)(path_len < 200 ? path_len : 200), ex->target);
+    if (result == 405)
+        kvp_refuse(ex, KVP_REFUSE_METHOD, ex->method);
+    else
+        kvp_refuse(ex, KVP_REFUSE_PATH, path);
+    return false;
+}
+
+static bool check_names(kvp_exchange *ex)
+{
+    if (!strstr(ex->route->pattern, "{name}") || kvp_ident_is_name(ex->name))
+        return true;
+    kvp_refuse(ex, KVP_REFUSE_NAME, ex->name);
+    return false;
+}
+
+/* `/keys/NAME` of the request: what the scope of a role assignment would name. */
+static void resource_path(const kvp_exchange *ex, char *dst, size_t size)
+{
+    char collection[32] = "";
+
+    snprintf(collection, sizeof(collection), "%.*s", (int)strcspn(ex->route->pattern, "/"),
+             ex->route->pattern);
+    if (*ex->name)
+        snprintf(dst, size, "/%s/%s", collection, ex->name);
+    else
+        snprintf(dst, size, "/%s", collection);
+}
+
+static bool authorize(kvp_exchange *ex)
+{
+    const kvp_vault_info *vault = &ex->daemon->vault;
+    bool hsm = kvp_exchange_is_hsm(ex);
+    const char *action = hsm ? ex->route->hsm_action : ex->route->action;
+    const kvp_assignment *found = kvp_role_authorize(vault->kind, &ex->grant, action,
+                                                     hsm ? NULL : ex->route->alternative);
+    char path[200], resource[512], full[128];
+
+    if (found) {
+        snprintf(ex->assignment, sizeof(ex->assignment), "%s", found->id);
+        return true;
+    }
+    resource_path(ex, path, sizeof(path));
+    snprintf(resource, sizeof(resource),
+             "/subscriptions/%s/resourcegroups/keyvaultd/providers/microsoft.keyvault/vaults/%s%s",
+             vault->subscription, vault->name, path);
+    snprintf(full, sizeof(full), "%s%s", kvp_role_action_prefix[vault->kind], action);
+    kvp_refuse(ex, KVP_REFUSE_RBAC, ex->grant.principal.client_id, ex->grant.principal.object_id,
+               vault->tenant, full, resource, vault->name, path);
+    return false;
+}
+
+static bool read_body(kvp_exchange *ex)
+{
+    json_error_t error;
+
+    if (!(ex->route->flags & KVP_ROUTE_BODY))
+        return true;
+    ex->json = json_loadb(kvp_buf_str(&ex->body), ex->body.len, 0, &error);
+    if (json_is_object(ex->json))
+        return true;
+    kvp_refuse(ex, KVP_REFUSE_PROPERTY, "");
+    return false;
+}
+
+static void run_checked(kvp_exchange *ex)
+{
+    bool readable = kvp_exchange_parse(ex);
+
+    if (readable && kvp_route_match(ex, true) == 0) {
+        if (ex->body_too_large)
+            kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
+        else
+            ex->route->handler(ex);
+        return;
+    }
+    /* Nothing is said about paths, names or bodies to somebody unknown. */
+    if (!kvp_exchange_authenticate(ex))
+        return;
+    if (!readable) {
+        kvp_refuse(ex, KVP_REFUSE_PATH, "");
+        return;
+    }
+    if (!check_api_version(ex) || !find_route(ex) || !check_names(ex) || !authorize(ex))
+        return;
+    if (ex->body_too_large) {
+        kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
+        return;
+    }
+    if (read_body(ex))
+        ex->route->handler(ex);
+}
+
+static void add_network_info(kvp_exchange *ex)
+{
+    char value[200];
+    const char *family = kvp_exchange_is_hsm(ex) ? (ex->peer_is_v6 ? "Ipv6" : "Ipv4")
+                         : ex->peer_is_v6        ? "InterNetworkV6"
+                                                 : "InterNetwork";
+
+    snprintf(value, sizeof(value), "conn_type=%s;addr=%s;act_addr_fam=%s;",
+             ex->peer_is_v6 ? "Ipv6" : "Ipv4", ex->peer, family);
+    kvp_exchange_header(ex, "x-ms-keyvault-network-info", value);
+}
+
+static void add_vault_headers(kvp_exchange *ex)
+{
+    char assignment[KVP_VERSION_SIZE] = "";
+    size_t len = 0;
+
+    kvp_exchange_header(ex, "Pragma", "no-cache");
+    kvp_exchange_header(ex, "Expires", "-1");
+    kvp_exchange_header(ex, "Strict-Transport-Security", "max-age=31536000;includeSubDomains");
+    kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
+    kvp_exchange_header(ex, "x-ms-keyvault-service-version", PACKAGE_VERSION);
+    add_network_info(ex);
+    if (ex->client_request_id)
+        kvp_exchange_header(ex, "x-ms-client-request-id", ex->client_request_id);
+    for (const char *p = ex->assignment; *p && len + 1 < sizeof(assignment); p++) {
+        if (*p != '-')
+            assignment[len++] = *p;
+    }
+    if (len > 0)
+        kvp_exchange_header(ex, "x-ms-keyvault-rbac-assignment-id", assignment);
+}
+
+static void add_hsm_headers(kvp_exchange *ex)
+{
+    char latency[32];
+
+    kvp_exchange_header(ex, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    kvp_exchange_header(ex, "X-Frame-Options", "SAMEORIGIN");
+    kvp_exchange_header(ex, "Content-Security-Policy", "default-src 'self'");
+    snprintf(latency, sizeof(latency), "%lld",
+             (long long)((kvp_clock_mono_us() - ex->started_us) / 1000));
+    kvp_exchange_header(ex, "x-ms-server-latency", latency);
+    if (ex->status < 300) {
+        kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
+        add_network_info(ex);
+    }
+}
+
+/* Wire reference, section 8.2. */
+static void add_headers(kvp_exchange *ex)
+{
+    kvp_exchange_header(ex, "x-ms-request-id", ex->request_id);
+    kvp_exchange_header(ex, "X-Content-Type-Options", "nosniff");
+    if (ex->status != 204)
+        kvp_exchange_header(ex, "Content-Type", "application/json; charset=utf-8");
+    if (ex->route && (ex->route->flags & KVP_ROUTE_OPEN)) {
+        kvp_exchange_header(ex, "Cache-Control", "no-store, no-cache");
+        kvp_exchange_header(ex, "Pragma", "no-cache");
+        return;
+    }
+    kvp_exchange_header(ex, "Cache-Control", "no-cache");
+    if (kvp_exchange_is_hsm(ex))
+        add_hsm_headers(ex);
+    else
+        add_vault_headers(ex);
+}
+
+void kvp_exchange_run(kvp_exchange *ex)
+{
+    kvp_error error = { .status = KVP_OK };
+
+    run_checked(ex);
+    if (ex->status == 0) {
+        kvp_note("request %s: %s answered nothing", ex->request_id, ex->method);
+        kvp_refuse(ex, KVP_REFUSE_INTERNAL);
+    }
+    add_headers(ex);
+    if (ex->route && (ex->route->flags & KVP_ROUTE_OPEN))
+        return;
+    if (kvp_usage_log_event(ex->daemon->log, ex, &error) != KVP_OK)
+        kvp_note("request %s: %s", ex->request_id, error.message);
+}

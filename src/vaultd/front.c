@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* The front: see the header. Limits of what a client may hold stand at the top. */
+#include "vaultd/front.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "vaultd/note.h"
+
+#include <arpa/inet.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 1000
+#define IDLE_TIMEOUT_S 120
+#define HEADERS_MAX ((size_t)32 * 1024)
+#define THREAD_STACK ((size_t)1024 * 1024)
+#define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
+#define STOP_WAIT_MS 10000
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+struct kvp_front {
+    const kvp_daemon *daemon;
+    struct MHD_Daemon *http;
+    int listen_fd;  /* -1 once libmicrohttpd closes it by itself */
+    int running;    /* requests between their first line and the end of their answer; atomic */
+    bool stopping;  /* atomic */
+};
+
+/** An exchange and what the front needs to know about its connection. */
+typedef struct visit {
+    kvp_exchange *ex;
+    size_t received;
+    bool begun;
+} visit;
+
+static void visit_free(visit *v)
+{
+    if (!v)
+        return;
+    kvp_exchange_free(v->ex);
+    kvp_free(v);
+}
+
+/* Called with the request line as it came, before anything else is known. */
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection KVP_UNUSED)
+{
+    kvp_front *front = cls;
+    visit *v = kvp_calloc(1, sizeof(*v));
+
+    __atomic_add_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
+    if (!v)
+        return NULL;
+    v->ex = kvp_exchange_new(front->daemon);
+    if (v->ex)
+        v->ex->target = kvp_strdup(uri);
+    if (!v->ex || !v->ex->target) {
+        visit_free(v);
+        return NULL;
+    }
+    return v;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection KVP_UNUSED, void **req_cls,
+                         enum MHD_RequestTerminationCode code KVP_UNUSED)
+{
+    kvp_front *front = cls;
+
+    visit_free(*req_cls);
+    *req_cls = NULL;
+    __atomic_sub_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
+}
+
+static void set_peer(kvp_exchange *ex, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (!info || !info->client_addr)
+        return;
+    if (info->client_addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)info->client_addr;
+        ex->peer_is_v6 = inet_ntop(AF_INET6, &in6->sin6_addr, ex->peer, sizeof(ex->peer)) != NULL;
+    } else if (info->client_addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)info->client_addr;
+        if (!inet_ntop(AF_INET, &in->sin_addr, ex->peer, sizeof(ex->peer)))
+            ex->peer[0] = '\0';
+    }
+}
+
+static void set_tls_version(kvp_exchange *ex, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    if (info && info->tls_session)
+        ex->tls_version =
+            gnutls_protocol_get_version((gnutls_session_t)info->tls_session) == GNUTLS_TLS1_3
+                ? "TLS1_3"
+                : "TLS1_2";
+}
+
+/* Headers of the request into the exchange; false without memory. */
+static bool begin(visit *v, struct MHD_Connection *connection, const char *method)
+{
+    kvp_exchange *ex = v->ex;
+    const struct {
+        const char *name;
+        char **dst;
+    } wanted[] = { { MHD_HTTP_HEADER_HOST, &ex->host },
+                   { MHD_HTTP_HEADER_AUTHORIZATION, &ex->authorization },
+                   { MHD_HTTP_HEADER_USER_AGENT, &ex->user_agent },
+                   { "x-ms-client-request-id", &ex->client_request_id } };
+
+    ex->method = kvp_strdup(method);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(wanted); i++) {
+        const char *value =
+            MHD_lookup_connection_value(connection, MHD_HEADER_KIND, wanted[i].name);
+        *wanted[i].dst = kvp_strdup(value);
+        if (value && !*wanted[i].dst)
+            return false;
+    }
+    set_peer(ex, connection);
+    set_tls_version(ex, connection);
+    const char *length =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    if (length && strtoull(length, NULL, 10) > KVP_EXCHANGE_BODY_MAX)
+        ex->body_too_large = true;
+    v->begun = true;
+    return ex->method != NULL;
+}
+
+static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Connection *connection)
+{
+    struct MHD_Response *response;
+    bool close_after = ex->body_too_large || __atomic_load_n(&front->stopping, __ATOMIC_ACQUIRE);
+
+    kvp_exchange_run(ex);
+    response = MHD_create_response_from_buffer(ex->reply.len, ex->reply.data,
+                                               MHD_RESPMEM_MUST_COPY);
+    if (!response)
+        return MHD_NO;
+    for (size_t i = 0; i < ex->header_count; i++)
+        MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value);
+    if (close_after)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)ex->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Keep a piece of the body, or only count it when there is too much of it. */
+static enum MHD_Result receive(visit *v, const char *data, size_t *size)
+{
+    kvp_exchange *ex = v->ex;
+
+    v->received += *size;
+    if (!ex->body_too_large && kvp_buf_append(&ex->body, data, *size) != KVP_OK) {
+        ex->body_too_large = true;
+        kvp_buf_clear(&ex->body);
+    }
+    *size = 0;
+    return v->received > DISCARD_MAX ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
+                                  const char *url KVP_UNUSED, const char *method,
+                                  const char *version KVP_UNUSED, const char *upload_data,
+                                  size_t *upload_data_size, void **req_cls)
+{
+    kvp_front *front = cls;
+    visit *v = *req_cls;
+
+    if (!v)
+        return MHD_NO;
+    if (!v->begun) {
+        if (!begin(v, connection, method))
+            return MHD_NO;
+        /* A body that announces itself as too large is not even read. */
+        return v->ex->body_too_large ? answer(front, v->ex, connection) : MHD_YES;
+    }
+    if (*upload_data_size > 0)
+        return receive(v, upload_data, upload_data_size);
+    return answer(front, v->ex, connection);
+}
+
+static void on_log(void *cls KVP_UNUSED, const char *format, va_list args) KVP_PRINTF(2, 0);
+static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
+{
+    char text[512];
+
+    vsnprintf(text, sizeof(text), format, args);
+    text[strcspn(text, "\n")] = '\0';
+    kvp_note("http: %s", text);
+}
+
+static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls, bool dated)
+{
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+
+    if (!dated)
+        flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+    /* The logger comes first: it is only used for options that follow it. */
+    return MHD_start_daemon(
+        flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_MEM_KEY,
+        kvp_buf_str(&tls->key), MHD_OPTION_HTTPS_MEM_CERT, kvp_buf_str(&tls->certificate),
+        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK,
+        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, front, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, front, MHD_OPTION_END);
+}
+
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair *tls,
+                           kvp_front **ret_front, kvp_error *reterr)
+{
+    kvp_front *front = kvp_calloc(1, sizeof(*front));
+
+    if (!front) {
+        close(fd);
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "HTTP front");
+    }
+    front->daemon = daemon;
+    front->listen_fd = fd;
+    /* A Managed HSM's answers were recorded without Date. */
+    front->http = start_http(front, tls, daemon->vault.kind != KVP_VAULT_HSM);
+    if (!front->http) {
+        close(fd);
+        kvp_free(front);
+        return kvp_error_set(reterr, KVP_ERR_IO, "the HTTP server cannot be started");
+    }
+    *ret_front = front;
+    return KVP_OK;
+}
+
+void kvp_front_stop(kvp_front *front)
+{
+    if (!front)
+        return;
+    __atomic_store_n(&front->stopping, true, __ATOMIC_RELEASE);
+    int fd = MHD_quiesce_daemon(front->http);
+    int64_t until = kvp_clock_mono_ms() + STOP_WAIT_MS;
+    while (__atomic_load_n(&front->running, __ATOMIC_ACQUIRE) > 0 && kvp_clock_mono_ms() < until)
+        kvp_clock_sleep_ms(5);
+    MHD_stop_daemon(front->http);
+    if (fd >= 0)
+        close(fd);
+    kvp_free(front);
+}

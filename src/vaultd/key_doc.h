@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Key documents: bundles and list items written, attributes and the like read from requests. */
+#ifndef KVP_VAULTD_KEY_DOC_H
+#define KVP_VAULTD_KEY_DOC_H
+
+#include "vaultd/exchange.h"
+
+/** `BASE/keys/NAME[/VERSION]` in @dst. */
+void kvp_key_id(const kvp_exchange *ex, const kvp_key_record *record, bool with_version, char *dst,
+                size_t size);
+
+/** A key bundle (wire reference, section 4.1); of a deleted key with the members that say so. */
+json_t *kvp_key_bundle(const kvp_exchange *ex, const kvp_key_record *record);
+/** An item of a list, with or without the version in its kid. */
+json_t *kvp_key_item(const kvp_exchange *ex, const kvp_key_record *record, bool with_version);
+
+/** Answer 200 with the bundle, and have the usage log name the key. */
+void kvp_key_answer(kvp_exchange *ex, const kvp_key_record *record);
+/** Answer for a failed look-up: 404 in the words for live or deleted keys, or 500. */
+void kvp_key_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *error);
+
+/*
+ * Read parts of a request into @record. False after refusing. @fields gains a KVP_FIELD_ bit for
+ * each member that was there.
+ */
+bool kvp_key_read_attributes(kvp_exchange *ex, const json_t *body, kvp_key_record *record,
+                             unsigned *fields);
+bool kvp_key_read_tags(kvp_exchange *ex, const json_t *body, kvp_key_record *record,
+                       unsigned *fields);
+/** @holder: the object that has `key_ops` (the JWK on import). */
+bool kvp_key_read_ops(kvp_exchange *ex, const json_t *holder, kvp_key_record *record,
+                      unsigned *fields);
+bool kvp_key_read_policy(kvp_exchange *ex, const json_t *body, kvp_key_record *record,
+                         unsigned *fields);
+
+/** The service's default operations for a key type, as JSON text. */
+const char *kvp_key_default_ops(kvp_engine_kind kind);
+/** Whether @record's key_ops has @word. */
+bool kvp_key_has_op(const kvp_key_record *record, const char *word);
+
+/** The members of the JWK that are public, as JSON text in a new string; NULL on failure. */
+char *kvp_key_public_json(const kvp_engine_key *key) KVP_WARN_UNUSED;
+
+/** Read a private JWK (wire reference, section 4.2) into an engine key. False after refusing. */
+bool kvp_jwk_import(kvp_exchange *ex, const json_t *jwk, kvp_engine_kind kind,
+                    kvp_engine_key **ret_key);
+
+/** Split `RSA-HSM` into kind and HSM; false for a type there is not. */
+bool kvp_key_type(const char *kty, kvp_engine_kind *ret_kind, bool *ret_hsm);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys as documents: create, import, rotate, get, update (wire reference, section 4). */
+#include "vaultd/key_doc.h"
+#include "vaultd/routes.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+KVP_DEFINE_FREEP(kvp_key_record, kvp_key_record_clear);
+
+/* The defaults of a new version. */
+static void record_init(kvp_exchange *ex, kvp_key_record *record)
+{
+    *record = (kvp_key_record){ .enabled = true,
+                                .not_before = KVP_TIME_NONE,
+                                .expires = KVP_TIME_NONE,
+                                .deleted = KVP_TIME_NONE,
+                                .purge = KVP_TIME_NONE };
+    snprintf(record->name, sizeof(record->name), "%s", ex->name);
+    record->created = record->updated = kvp_ident_now();
+}
+
+/* What the vault calls the key: an HSM makes every type an HSM one, whatever was asked. */
+static bool read_type(kvp_exchange *ex, const json_t *holder, bool hsm_wanted,
+                      kvp_key_record *record, kvp_engine_kind *ret_kind)
+{
+    static const char *const names[KVP_ENGINE_KIND_COUNT] = { "RSA", "EC", "oct" };
+    const char *kty = NULL;
+    bool hsm;
+
+    if (!kvp_member_string(ex, holder, "kty", false, &kty))
+        return false;
+    if (!kty || !kvp_key_type(kty, ret_kind, &hsm)) {
+        if (kty || ex->route->handler == kvp_keys_create)
+            kvp_refuse(ex, KVP_REFUSE_PROPERTY, kty ? "" : "kty");
+        else
+            kvp_refuse(ex, KVP_REFUSE_JWK);
+        return false;
+    }
+    if (*ret_kind == KVP_ENGINE_OCT && !kvp_exchange_is_hsm(ex)) {
+        if (hsm) /* recorded so for oct-HSM, quoted so for oct */
+            kvp_refuse(ex, KVP_REFUSE_PROPERTY, "");
+        else
+            kvp_refuse(ex, KVP_REFUSE_KTY, kty);
+        return false;
+    }
+    hsm = hsm || hsm_wanted || kvp_exchange_is_hsm(ex);
+    snprintf(record->kty, sizeof(record->kty), "%s%s", names[*ret_kind], hsm ? "-HSM" : "");
+    return true;
+}
+
+/* A name whose key is deleted is refused before a key is made for nothing. */
+static bool name_is_free(kvp_exchange *ex)
+{
+    kvp_key_record deleted = { .row = 0 };
+    kvp_error error = { .status = KVP_OK };
+    kvp_status status = kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, NULL,
+                                          KVP_KEY_DELETED, &deleted, &error);
+
+    if (status == KVP_ERR_NOT_FOUND)
+        return true;
+    if (status == KVP_OK)
+        kvp_refuse(ex, KVP_REFUSE_KEY_IS_DELETED, deleted.name);
+    else
+        kvp_exchange_failed(ex, &error);
+    kvp_key_record_clear(&deleted);
+    return false;
+}
+
+/* Store @key as a new version of @record's name and answer with it. */
+static void add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key *key)
+{
+    kvp_buf material = KVP_BUF_INIT_SECRET(0);
+    kvp_error error = { .status = KVP_OK };
+    kvp_status status;
+
+    record->bits = key->bits;
+    kvp_free(record->public_json);
+    record->public_json = kvp_key_public_json(key);
+    if (!record->ops_json)
+        record->ops_json = kvp_strdup(kvp_key_default_ops(key->kind));
+    if (!record->public_json || !record->ops_json || kvp_ident_version(record->version) != KVP_OK)
+        status = kvp_error_set(&error, KVP_ERR_NO_MEMORY, "making a key version");
+    else
+        status = kvp_engine_save(key, &material, &error);
+    if (status == KVP_OK)
+        status = kvp_store_key_add(ex->daemon->store, &ex->daemon->vault, record, material.data,
+                                   material.len, &error);
+    kvp_buf_clear(&material);
+    if (status == KVP_ERR_REFUSED) {
+        kvp_refuse(ex, KVP_REFUSE_KEY_IS_DELETED, record->name);
+    } else if (status != KVP_OK) {
+        kvp_exchange_failed(ex, &error);
+    } else {
+        kvp_key_cache_put(ex->daemon->cache, record->row, key);
+        kvp_key_answer(ex, record);
+    }
+}
+
+static bool generate_rsa(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+{
+    json_int_t bits = 2048, exponent = 65537;
+
+    if (!kvp_member_integer(ex, ex->json, "key_size", false, &bits) ||
+        !kvp_member_integer(ex, ex->json, "public_exponent", false, &exponent))
+        return false;
+    if (exponent != 65537 && exponent != 3) {
+        kvp_refuse(ex, KVP_REFUSE_PROPERTY, "public_exponent");
+        return false;
+    }
+    /* Out of range becomes a size there is none of, not another one. */
+    unsigned size = bits > 0 && bits < 100000 ? (unsigned)bits : 0;
+    return kvp_engine_generate_rsa(size, (unsigned)exponent, ret_key, reterr) == KVP_OK;
+}
+
+static bool generate_ec(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+{
+    const char *crv = "P-256";
+
+    if (!kvp_member_string(ex, ex->json, "crv", false, &crv))
+        return false;
+    const kvp_engine_curve *curve = kvp_engine_curve_find(crv);
+    if (!curve) {
+        kvp_refuse(ex, KVP_REFUSE_PROPERTY, "crv");
+        return false;
+    }
+    return kvp_engine_generate_ec(curve, ret_key, reterr) == KVP_OK;
+}
+
+static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+{
+    json_int_t bits = 256;
+
+    if (!kvp_member_integer(ex, ex->json, "key_size", false, &bits))
+        return false;
+    bool aes = bits == 128 || bits == 192 || bits == 256;
+    bool hmac = (bits == 384 || bits == 512) && kvp_exchange_since(ex, "7.6-preview.1");
+    return kvp_engine_generate_oct(aes || hmac ? (unsigned)bits : 0, ret_key, reterr) == KVP_OK;
+}
+
+void kvp_keys_create(kvp_exchange *ex)
+{
+    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *key = NULL;
+    kvp_error error = { .status = KVP_OK };
+    kvp_engine_kind kind;
+    unsigned fields = 0;
+    kvp_key_record record;
+
+    record_init(ex, &record);
+    KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
+    if (!read_type(ex, ex->json, false, &record, &kind) ||
+        !kvp_key_read_ops(ex, ex->json, &record, &fields) ||
+        !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
+        !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex))
+        return;
+    bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, &key, &error)
+                : kind == KVP_ENGINE_EC ? generate_ec(ex, &key, &error)
+                                        : generate_oct(ex, &key, &error);
+    if (made)
+        add_version(ex, owner, key);
+    else if (error.status == KVP_ERR_INVALID)
+        kvp_refuse(ex, KVP_REFUSE_KEY_SIZE, error.message);
+    else if (error.status != KVP_OK)
+        kvp_exchange_failed(ex, &error);
+}
+
+void kvp_keys_import(kvp_exchange *ex)
+{
+    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *key = NULL;
+    kvp_engine_kind kind;
+    const json_t *jwk;
+    bool hsm = false;
+    unsigned fields = 0;
+    kvp_key_record record;
+
+    record_init(ex, &record);
+    KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
+    if (!kvp_member_object(ex, ex->json, "key", &jwk))
+        return;
+    if (!jwk) {
+        kvp_refuse(ex, KVP_REFUSE_JWK);
+        return;
+    }
+    if (!kvp_member_boolean(ex, ex->json, "Hsm", &hsm) ||
+        !kvp_member_boolean(ex, ex->json, "hsm", &hsm) ||
+        !read_type(ex, jwk, hsm, &record, &kind) || !kvp_key_read_ops(ex, jwk, &record, &fields) ||
+        !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
+        !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
+        !kvp_jwk_import(ex, jwk, kind, &key))
+        return;
+    add_version(ex, owner, key);
+}
+
+/* The live version the path names; false after answering. */
+static bool find(kvp_exchange *ex, kvp_key_record *record)
+{
+    kvp_error error = { .status = KVP_OK };
+
+    if (kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, ex->version, KVP_KEY_LIVE,
+                          record, &error) == KVP_OK)
+        return true;
+    kvp_key_missing(ex, KVP_KEY_LIVE, &error);
+    return false;
+}
+
+void kvp_keys_rotate(kvp_exchange *ex)
+{
+    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *old = NULL;
+    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *fresh = NULL;
+    kvp_key_record record = { .row = 0 };
+    KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
+    kvp_error error = { .status = KVP_OK };
+
+    if (!find(ex, owner))
+        return;
+    if (kvp_key_cache_get(ex->daemon->cache, ex->daemon->store, &ex->daemon->vault, owner, &old,
+                          &error) != KVP_OK ||
+        kvp_engine_generate_like(old, &fresh, &error) != KVP_OK) {
+        kvp_exchange_failed(ex, &error);
+        return;
+    }
+    owner->enabled = true;
+    owner->not_before = owner->expires = KVP_TIME_NONE;
+    owner->created = owner->updated = kvp_ident_now();
+    add_version(ex, owner, fresh);
+}
+
+void kvp_keys_get(kvp_exchange *ex)
+{
+    kvp_key_record record = { .row = 0 };
+
+    if (find(ex, &record)) {
+        kvp_key_answer(ex, &record);
+        kvp_key_record_clear(&record);
+    }
+}
+
+void kvp_keys_update(kvp_exchange *ex)
+{
+    kvp_key_record record = { .row = 0 };
+    KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
+    kvp_error error = { .status = KVP_OK };
+    unsigned fields = 0;
+
+    if (!find(ex, owner))
+        return;
+    bool exportable = record.exportable;
+    if (!kvp_key_read_ops(ex, ex->json, owner, &fields) ||
+        !kvp_key_read_attributes(ex, ex->json, owner, &fields) ||
+        !kvp_key_read_tags(ex, ex->json, owner, &fields))
+        return;
+    record.exportable = exportable; /* fixed for good when the version was made */
+    if (!kvp_key_read_policy(ex, ex->json, owner, &fields))
+        return;
+    record.updated = kvp_ident_now();
+    /* The row may have changed meanwhile: what is answered is what is stored now. */
+    char version[KVP_VERSION_SIZE];
+    snprintf(version, sizeof(version), "%s", record.version);
+    kvp_status status = kvp_store_key_update(ex->daemon->store, &ex->daemon->vault, owner, fields,
+                                             &error);
+    if (status == KVP_OK) {
+        kvp_key_record_clear(owner);
+        status = kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, version,
+                                   KVP_KEY_LIVE, owner, &error);
+    }
+    if (status == KVP_OK)
+        kvp_key_answer(ex, owner);
+    else
+        kvp_key_missing(ex, KVP_KEY_LIVE, &error);
+}

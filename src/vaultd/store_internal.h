@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Shared by the files of the store: connections, kept statements, transactions. */
+#ifndef KVP_VAULTD_STORE_INTERNAL_H
+#define KVP_VAULTD_STORE_INTERNAL_H
+
+#include "base/lock.h"
+#include "vaultd/store.h"
+
+#include <sqlite3.h>
+
+#define KVP_STORE_STATEMENTS 48 /**< kept prepared per connection */
+
+/** A connection, used by one thread at a time; statements are found by the address of their text. */
+typedef struct kvp_store_conn {
+    sqlite3 *db;
+    struct {
+        const char *sql;
+        sqlite3_stmt *stmt;
+    } kept[KVP_STORE_STATEMENTS];
+    size_t kept_count;
+    struct kvp_store_conn *next;
+} kvp_store_conn;
+
+struct kvp_store {
+    char *path;
+    kvp_lock write_lock;      /**< one writer at a time; held while the disk works */
+    kvp_store_conn *writer;   KVP_GUARDED_BY(write_lock)
+    kvp_lock pool_lock;       /**< held only to take and give back */
+    kvp_store_conn *idle;     KVP_GUARDED_BY(pool_lock)
+    kvp_seal seal;            /**< written once, before threads start */
+    bool unlocked;
+};
+
+/** A reader of the caller's own until kvp_store_give; NULL with @reterr filled. */
+kvp_store_conn *kvp_store_take(kvp_store *store, kvp_error *reterr);
+void kvp_store_give(kvp_store *store, kvp_store_conn *conn);
+
+/** Take the writer and begin a transaction. On success kvp_store_end must follow. */
+kvp_status kvp_store_begin(kvp_store *store, kvp_store_conn **ret_conn, kvp_error *reterr);
+/** Commit when @status is KVP_OK, else roll back; returns @status or the failure to commit. */
+kvp_status kvp_store_end(kvp_store *store, kvp_status status, kvp_error *reterr);
+
+/** A reset, unbound statement of @sql, a string constant; NULL with @reterr filled. */
+sqlite3_stmt *kvp_store_prepare(kvp_store_conn *conn, const char *sql, kvp_error *reterr);
+/** Step a statement that returns no row and reset it. */
+kvp_status kvp_store_run(kvp_store_conn *conn, sqlite3_stmt *stmt, kvp_error *reterr);
+/** KVP_ERR_IO with SQLite's words. */
+kvp_status kvp_store_failed(kvp_store_conn *conn, kvp_error *reterr, const char *what);
+
+/** A column as text, never NULL; valid until the next step. */
+const char *kvp_store_text(sqlite3_stmt *stmt, int column);
+/** Copy a text column into a fixed array. */
+void kvp_store_copy(sqlite3_stmt *stmt, int column, char *dst, size_t size);
+
+/** Inside a transaction: the rows of one principal and its roles. */
+kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_principal *principal,
+                                      const char *const *roles, kvp_error *reterr);
+
+/** Apply migrations up to @target (tests stop early); KVP_ERR_IO for files that are not ours. */
+kvp_status kvp_store_migrate(kvp_store_conn *conn, unsigned target, kvp_error *reterr);
+
+#endif

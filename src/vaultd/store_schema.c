@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* The schema, as the list of steps that led to it: a change is a new row, an old row is never edited. */
+#include "vaultd/store_internal.h"
+
+#include <stdio.h>
+
+#define APPLICATION_ID 0x4b565044 /* "KVPD" */
+
+static const char *const migrations[] = {
+    /* 1: vaults, principals, keys. Names compare without case, as the service's identifiers do. */
+    "CREATE TABLE vaults ("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+    " kind TEXT NOT NULL CHECK (kind IN ('vault', 'managed-hsm')),"
+    " tenant TEXT NOT NULL,"
+    " subscription TEXT NOT NULL,"
+    " recovery_level TEXT NOT NULL,"
+    " recoverable_days INTEGER NOT NULL,"
+    " storage_check BLOB NOT NULL);"
+    "CREATE TABLE principals ("
+    " id INTEGER PRIMARY KEY,"
+    " name TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+    " client_id TEXT NOT NULL UNIQUE COLLATE NOCASE,"
+    " object_id TEXT NOT NULL,"
+    " secret_digest BLOB NOT NULL,"
+    " created INTEGER NOT NULL);"
+    "CREATE TABLE role_assignments ("
+    " id TEXT PRIMARY KEY,"
+    " principal INTEGER NOT NULL REFERENCES principals (id) ON DELETE CASCADE,"
+    " role TEXT NOT NULL,"
+    " scope TEXT NOT NULL);"
+    "CREATE INDEX role_assignments_principal ON role_assignments (principal);"
+    "CREATE TABLE tokens ("
+    " digest BLOB PRIMARY KEY,"
+    " principal INTEGER NOT NULL REFERENCES principals (id) ON DELETE CASCADE,"
+    " audience TEXT NOT NULL,"
+    " expires_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX tokens_principal ON tokens (principal, expires_ms);"
+    "CREATE INDEX tokens_expires ON tokens (expires_ms);"
+    "CREATE TABLE keys ("
+    " id INTEGER PRIMARY KEY,"
+    " vault INTEGER NOT NULL REFERENCES vaults (id),"
+    " name TEXT NOT NULL COLLATE NOCASE,"
+    " current INTEGER NOT NULL,"
+    " deleted INTEGER,"
+    " purge INTEGER,"
+    " UNIQUE (vault, name));"
+    "CREATE TABLE key_versions ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " key INTEGER NOT NULL REFERENCES keys (id) ON DELETE CASCADE,"
+    " version TEXT NOT NULL COLLATE NOCASE,"
+    " kty TEXT NOT NULL,"
+    " bits INTEGER NOT NULL,"
+    " public TEXT NOT NULL,"
+    " ops TEXT NOT NULL,"
+    " tags TEXT,"
+    " policy TEXT,"
+    " enabled INTEGER NOT NULL,"
+    " exportable INTEGER NOT NULL,"
+    " not_before INTEGER,"
+    " expires INTEGER,"
+    " created INTEGER NOT NULL,"
+    " updated INTEGER NOT NULL,"
+    " sealed BLOB NOT NULL,"
+    " UNIQUE (key, version));",
+};
+const unsigned kvp_store_schema_version = KVP_ARRAY_LEN(migrations);
+
+static kvp_status read_number(kvp_store_conn *conn, const char *pragma, int *ret, kvp_error *reterr)
+{
+    sqlite3_stmt *stmt = NULL;
+    kvp_status status = KVP_OK;
+
+    if (sqlite3_prepare_v2(conn->db, pragma, -1, &stmt, NULL) != SQLITE_OK ||
+        sqlite3_step(stmt) != SQLITE_ROW)
+        status = kvp_store_failed(conn, reterr, "reading the schema version");
+    else
+        *ret = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static kvp_status apply(kvp_store_conn *conn, unsigned from, unsigned target, kvp_error *reterr)
+{
+    char sql[96];
+
+    for (unsigned i = from; i < target; i++) {
+        if (sqlite3_exec(conn->db, migrations[i], NULL, NULL, NULL) != SQLITE_OK)
+            return kvp_store_failed(conn, reterr, "migrating");
+    }
+    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%u;", APPLICATION_ID,
+             target);
+    if (sqlite3_exec(conn->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return kvp_store_failed(conn, reterr, "migrating");
+    return KVP_OK;
+}
+
+kvp_status kvp_store_migrate(kvp_store_conn *conn, unsigned target, kvp_error *reterr)
+{
+    int version = 0, application = 0, tables = 0;
+    kvp_status status = KVP_OK;
+
+    /* Read inside the transaction: another process may be migrating the same file right now. */
+    if (sqlite3_exec(conn->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return kvp_store_failed(conn, reterr, "opening");
+    status = read_number(conn, "PRAGMA user_version", &version, reterr);
+    if (status == KVP_OK)
+        status = read_number(conn, "PRAGMA application_id", &application, reterr);
+    if (status == KVP_OK)
+        status = read_number(conn, "SELECT count(*) FROM sqlite_schema", &tables, reterr);
+    if (status == KVP_OK && tables > 0 && application != APPLICATION_ID)
+        status = kvp_error_set(reterr, KVP_ERR_IO, "not a database of keyvaultd");
+    if (status == KVP_OK && (version < 0 || (unsigned)version > kvp_store_schema_version))
+        status = kvp_error_set(reterr, KVP_ERR_IO,
+                               "written by a newer keyvaultd (schema %d, this one knows %u)", version,
+                               kvp_store_schema_version);
+    if (status == KVP_OK && (unsigned)version < target)
+        status = apply(conn, (unsigned)version, target, reterr);
+    if (status == KVP_OK && sqlite3_exec(conn->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        status = kvp_store_failed(conn, reterr, "migrating");
+    if (status != KVP_OK && !sqlite3_get_autocommit(conn->db))
+        sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
