@@ -151,9 +151,21 @@ static bool gcm_tag_allowed(CK_ULONG bits)
     return bits == 32 || bits == 64 || (bits >= 96 && bits <= 128 && bits % 8 == 0);
 }
 
+/* Message functions: each message has its own parameter. */
+static CK_RV gcm_init_messages(kvp_call *call, const CK_MECHANISM *mechanism)
+{
+    if (mechanism->ulParameterLen != 0 &&
+        mechanism->ulParameterLen != sizeof(CK_GCM_MESSAGE_PARAMS))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the parameter must be a CK_GCM_MESSAGE_PARAMS, or none");
+    return CKR_OK;
+}
+
 static CK_RV gcm_init(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANISM *mechanism)
 {
     CK_GCM_PARAMS params;
+    if (op->use == KVP_USE_MESSAGE)
+        return gcm_init_messages(call, mechanism);
     if (mechanism->ulParameterLen != sizeof(params))
         return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
                                "the parameter must be a CK_GCM_PARAMS");
@@ -205,6 +217,90 @@ static CK_RV gcm_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out)
     if (rv == CKR_OK)
         kvp_buf_take(out, &result.value);
     kvp_operation_result_clear(&result);
+    return rv;
+}
+
+/* The IV of a message that is encrypted here: the application's, or random after its fixed bits. */
+static CK_RV gcm_message_iv(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params)
+{
+    if (encrypts(op) && params->ivGenerator != CKG_NO_GENERATE) {
+        CK_ULONG fixed = (params->ulIvFixedBits + 7) / 8;
+        uint8_t random[256];
+        if (params->ivGenerator != CKG_GENERATE && params->ivGenerator != CKG_GENERATE_RANDOM)
+            return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                                   "an IV is taken as it is or made at random, not counted");
+        /* SP 800-38D §8.2.2: at least 96 random bits. */
+        if (params->ulIvFixedBits % 8 || fixed > params->ulIvLen ||
+            params->ulIvLen - fixed < GCM_IV)
+            return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                                   "a random IV needs 12 bytes beside the fixed ones");
+        kvp_status status = kvp_random(random, params->ulIvLen - fixed);
+        if (status != KVP_OK)
+            return kvp_mech_fail(call, status, "no random numbers are to be had");
+        memcpy(params->pIv + fixed, random, params->ulIvLen - fixed);
+    }
+    return set(&op->iv, params->pIv, params->ulIvLen);
+}
+
+/* Encryption by the service, which makes the IV (wire reference, section 5.2). */
+static CK_RV gcm_message_remote(kvp_call *call, kvp_crypt_operation *op,
+                                CK_GCM_MESSAGE_PARAMS *params, const void *in, size_t in_len,
+                                kvp_buf *out)
+{
+    bool may =
+        (params->ivGenerator == CKG_GENERATE || params->ivGenerator == CKG_GENERATE_RANDOM) &&
+        params->ulIvFixedBits == 0 && params->ulIvLen == GCM_IV && params->ulTagBits == GCM_TAG * 8;
+    if (!may)
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the service makes an IV of 12 and a tag of 16 bytes itself");
+    if (in_len > KVP_REMOTE_DATA_MAX)
+        return CKR_DATA_LEN_RANGE;
+    kvp_operation_result result = { 0 };
+    CK_RV rv = remote_sized(call, op, KVP_ALG_A128GCM, in, in_len, NULL, in_len, &result);
+    if (rv == CKR_OK && (result.iv.len != GCM_IV || result.tag.len != GCM_TAG)) {
+        kvp_error_set(&call->error, KVP_ERR_PARSE, "the service answered no IV or no tag");
+        rv = CKR_DEVICE_ERROR;
+    }
+    if (rv == CKR_OK) {
+        memcpy(params->pIv, result.iv.data, GCM_IV);
+        memcpy(params->pTag, result.tag.data, GCM_TAG);
+        kvp_buf_take(out, &result.value);
+    }
+    kvp_operation_result_clear(&result);
+    return rv;
+}
+
+CK_RV kvp_gcm_message(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params,
+                      const void *aad, size_t aad_len, const void *in, size_t in_len, kvp_buf *out)
+{
+    if (!params->pIv || params->ulIvLen == 0 || params->ulIvLen > 256 || !params->pTag ||
+        !gcm_tag_allowed(params->ulTagBits))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "GCM takes an IV of 1 to 256 bytes and a tag of 32 to 128 bits");
+    op->tag_len = params->ulTagBits / 8;
+    CK_RV rv = set(&op->aad, aad, aad_len);
+    if (rv == CKR_OK && is_remote(op) && encrypts(op)) {
+        kvp_buf_clear(&op->iv);
+        return gcm_message_remote(call, op, params, in, in_len, out);
+    }
+    if (is_remote(op) && (params->ulIvLen != GCM_IV || params->ulTagBits != GCM_TAG * 8))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the service does GCM with an IV of 12 and a tag of 16 bytes only");
+    if (rv == CKR_OK)
+        rv = gcm_message_iv(call, op, params);
+    op->data.max = is_remote(op) ? KVP_REMOTE_DATA_MAX : KVP_BUF_MAX_DEFAULT;
+    if (rv == CKR_OK && !is_remote(op))
+        rv = kvp_aes_local_start(call, op);
+    if (rv == CKR_OK)
+        rv = kvp_crypt_feed(call, op, in, in_len, out);
+    if (rv == CKR_OK && !encrypts(op))
+        rv = kvp_crypt_feed(call, op, params->pTag, op->tag_len, out);
+    if (rv == CKR_OK)
+        rv = gcm_run(call, op, out);
+    if (rv == CKR_OK && encrypts(op)) {
+        out->len -= op->tag_len;
+        memcpy(params->pTag, out->data + out->len, op->tag_len);
+    }
     return rv;
 }
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, bool wrapping,
+void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, kvp_use use,
                    const kvp_mechanism *mechanism, const kvp_object *key)
 {
     const kvp_kind_info *info = kvp_kind_info_get(kind);
@@ -19,7 +19,7 @@ void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, bool wrapping,
     }
     if (!key || !info)
         return;
-    call->operation = wrapping ? info->wrap_name : info->name;
+    call->operation = info->uses[use].name;
     const kvp_key *vault_key = kvp_object_vault_key(key);
     if (vault_key && vault_key->id)
         kvp_copy_printable(call->object_id, sizeof(call->object_id), vault_key->id);
@@ -159,7 +159,7 @@ CK_RV kvp_mech_remote_crypt(kvp_call *call, kvp_crypt_operation *op, kvp_alg alg
     bool encrypt = op->base.kind == KVP_OPERATION_ENCRYPT;
     kvp_crypt what = encrypt ? KVP_CRYPT_ENCRYPT : KVP_CRYPT_DECRYPT;
     /* A key may be allowed to unwrap only, or to decrypt only: C_UnwrapKey takes either. */
-    if (op->wrapping && (key->ops & (encrypt ? KVP_OP_WRAP : KVP_OP_UNWRAP)))
+    if (op->use == KVP_USE_KEY && (key->ops & (encrypt ? KVP_OP_WRAP : KVP_OP_UNWRAP)))
         what = encrypt ? KVP_CRYPT_WRAP : KVP_CRYPT_UNWRAP;
 
     kvp_status status = kvp_vault_crypt(op->slot->vault, what, key->name, key->version, alg, in,

@@ -22,16 +22,22 @@
 struct evp_cipher_ctx_st;
 struct evp_mac_ctx_st;
 
+/** What an encryption or decryption is for: the same mechanism is checked and sent differently. */
+typedef enum kvp_use {
+    KVP_USE_DATA,
+    KVP_USE_KEY,     /**< C_WrapKey, C_UnwrapKey: lives for one call */
+    KVP_USE_MESSAGE, /**< C_MessageEncryptInit …: the plain functions may not use it */
+    KVP_USE_COUNT
+} kvp_use;
+
 /** A cryptographic operation of a session. Only the thread that took it touches it. */
 typedef struct kvp_crypt_operation {
     kvp_operation base;
     const kvp_mechanism *mechanism;
     kvp_slot *slot;  /**< borrowed: the session's */
     kvp_object *key; /**< a reference; NULL for digests */
-    bool wrapping; /**< C_WrapKey, C_UnwrapKey: an encryption or decryption that lives for one call
-                    */
-    bool message;  /**< of the message functions: the others may not use it */
-    bool updated;  /**< input has come in parts: a one-part call is refused */
+    kvp_use use;
+    bool updated; /**< input has come in parts: a one-part call is refused */
 
     /* What the mechanism's parameter said, checked. */
     kvp_hash hash; /**< of the message, of PSS and OAEP */
@@ -67,7 +73,7 @@ struct kvp_mechanism_ops {
      * afterwards. */
     size_t (*least_len)(const kvp_crypt_operation *op, size_t in_len);
     /** Input for op->mac or op->cipher. */
-    CK_RV (*stream)
+    CK_RV(*stream)
     (kvp_call *call, kvp_crypt_operation *op, const uint8_t *in, size_t len, kvp_buf *out);
     kvp_mech_run *run[KVP_OPERATION_COUNT];
     CK_RV (*verify)(kvp_call *call, kvp_crypt_operation *op, const uint8_t *sig, size_t sig_len);
@@ -84,10 +90,12 @@ extern const kvp_mechanism_ops kvp_aes_cbc_ops, kvp_aes_gcm_ops, kvp_aes_key_wra
 /* ---- operation_init.c ---- */
 /** What a kind of operation needs of its key, and what the audit record calls it. */
 typedef struct kvp_kind_info {
-    CK_FLAGS flag, wrap_flag; /**< CKF_SIGN …; CKF_WRAP and CKF_UNWRAP */
-    CK_ATTRIBUTE_TYPE usage, wrap_usage;
-    CK_OBJECT_CLASS key_class;    /**< of an asymmetric key */
-    const char *name, *wrap_name; /**< `Sign`; `WrapKey` */
+    CK_OBJECT_CLASS key_class; /**< of an asymmetric key */
+    struct {
+        CK_FLAGS flag;           /**< CKF_SIGN; 0: there is no such use */
+        CK_ATTRIBUTE_TYPE usage; /**< CKA_SIGN */
+        const char *name;        /**< `Sign` */
+    } uses[KVP_USE_COUNT];
 } kvp_kind_info;
 /** NULL for KVP_OPERATION_FIND. */
 const kvp_kind_info *kvp_kind_info_get(kvp_operation_kind kind);
@@ -102,8 +110,8 @@ bool kvp_mechanism_is_symmetric(const kvp_mechanism *mechanism);
  * was only listed is loaded (one GET); else nothing blocks. On failure of a use of a known key the
  * call is noted for the audit record.
  */
-CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
-                        bool wrapping, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
+CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                        const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
                         kvp_crypt_operation **ret);
 
 /* ---- operation_crypt.c ---- */
@@ -115,7 +123,7 @@ CK_RV kvp_crypt_finish(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
 
 /* ---- mech_common.c ---- */
 /** Fill the call with what the audit record says about this use of a key. */
-void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, bool wrapping,
+void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, kvp_use use,
                    const kvp_mechanism *mechanism, const kvp_object *key);
 /** Refuse for a reason of our own: @rv, and the reason for the diagnostics line. */
 CK_RV kvp_mech_refuse(kvp_call *call, CK_RV rv, const char *fmt, ...) KVP_PRINTF(3, 4);
@@ -169,6 +177,14 @@ CK_RV kvp_rsa_oaep_params(kvp_call *call, const CK_MECHANISM *mechanism, kvp_has
  */
 CK_RV kvp_ecdsa_fit_digest(kvp_curve curve, const uint8_t *digest, size_t len,
                            uint8_t ret[KVP_HASH_MAX_LEN], size_t *ret_len, kvp_alg *ret_alg);
+
+/* ---- mech_aes.c ---- */
+/**
+ * One message of an operation of the message functions, by CKM_AES_GCM: text in, text of the same
+ * length out. Encryption fills params->pTag, and params->pIv where it is to be generated.
+ */
+CK_RV kvp_gcm_message(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params,
+                      const void *aad, size_t aad_len, const void *in, size_t in_len, kvp_buf *out);
 
 /* ---- mech_aes_local.c ---- */
 CK_RV kvp_aes_local_start(kvp_call *call, kvp_crypt_operation *op);

@@ -123,10 +123,11 @@ bool kvp_mechanism_fits_key(const kvp_mechanism *mechanism, const kvp_slot *slot
         if (!info ||
             class != (kvp_mechanism_is_symmetric(mechanism) ? CKO_SECRET_KEY : info->key_class))
             continue;
-        if ((mechanism->flags & info->flag) && kvp_object_allows(key, info->usage))
-            return true;
-        if ((mechanism->flags & info->wrap_flag) && kvp_object_allows(key, info->wrap_usage))
-            return true;
+        for (kvp_use use = 0; use < KVP_USE_COUNT; use++) {
+            if ((mechanism->flags & info->uses[use].flag) &&
+                kvp_object_allows(key, info->uses[use].usage))
+                return true;
+        }
     }
     return false;
 }

@@ -57,6 +57,23 @@ CK_RV kvp_digest_key(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE key)
  *  returns whether there was one. */
 bool kvp_operation_cancel(kvp_session *session, kvp_operation_kind kind);
 
+/**
+ * C_DigestEncryptUpdate, C_DecryptDigestUpdate, C_SignEncryptUpdate, C_DecryptVerifyUpdate: one part
+ * of plaintext for @cipher (KVP_OPERATION_ENCRYPT or _DECRYPT) and for @other.
+ */
+CK_RV kvp_crypt_dual_update(kvp_call *call, kvp_session *session, kvp_operation_kind cipher,
+                            kvp_operation_kind other, const void *in, CK_ULONG in_len, void *out,
+                            CK_ULONG *out_len);
+
+/* Message functions (PKCS#11 v3.1 §5.9 and §5.11), @kind KVP_OPERATION_ENCRYPT or _DECRYPT: whole
+ * messages, by AES-GCM. A message that fails leaves the operation as it is. */
+CK_RV kvp_message_init(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
+                       const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV kvp_message_once(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
+                       void *parameter, CK_ULONG parameter_len, const void *aad, CK_ULONG aad_len,
+                       const void *in, CK_ULONG in_len, void *out, CK_ULONG *out_len);
+CK_RV kvp_message_final(kvp_call *call, kvp_session *session, kvp_operation_kind kind);
+
 CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mechanism,
                    CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, void *out, CK_ULONG *out_len);
 CK_RV kvp_unwrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mechanism,

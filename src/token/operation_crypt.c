@@ -147,7 +147,7 @@ static CK_RV take(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
     kvp_crypt_operation *op = (kvp_crypt_operation *)operation;
     call->has_mechanism = true;
     call->mechanism = op->mechanism->type;
-    if (op->message) { /* a message operation goes on, whatever is tried beside it */
+    if (op->use == KVP_USE_MESSAGE) { /* a message operation goes on, whatever is tried beside it */
         kvp_operation_give(session, operation, CKR_OK, true);
         return CKR_OPERATION_NOT_INITIALIZED;
     }
@@ -162,7 +162,7 @@ static CK_RV give(kvp_call *call, kvp_session *session, kvp_crypt_operation *op,
 {
     bool goes_on = rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && keep);
     if (!goes_on && op->key)
-        kvp_mech_note(call, kind_of(op), op->wrapping, op->mechanism, op->key);
+        kvp_mech_note(call, kind_of(op), op->use, op->mechanism, op->key);
     kvp_operation_give(session, &op->base, rv, keep);
     return rv;
 }

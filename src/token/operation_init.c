@@ -8,22 +8,29 @@
 #include "base/alloc.h"
 
 static const kvp_kind_info kinds[KVP_OPERATION_COUNT] = {
-    [KVP_OPERATION_ENCRYPT] = { CKF_ENCRYPT, CKF_WRAP, CKA_ENCRYPT, CKA_WRAP, CKO_PUBLIC_KEY,
-                                "Encrypt", "WrapKey" },
-    [KVP_OPERATION_DECRYPT] = { CKF_DECRYPT, CKF_UNWRAP, CKA_DECRYPT, CKA_UNWRAP, CKO_PRIVATE_KEY,
-                                "Decrypt", "UnwrapKey" },
-    [KVP_OPERATION_DIGEST] = { CKF_DIGEST, 0, 0, 0, CKO_DATA, "Digest", NULL },
-    [KVP_OPERATION_SIGN] = { CKF_SIGN, 0, CKA_SIGN, 0, CKO_PRIVATE_KEY, "Sign", NULL },
-    [KVP_OPERATION_SIGN_RECOVER] = { CKF_SIGN_RECOVER, 0, CKA_SIGN_RECOVER, 0, CKO_PRIVATE_KEY,
-                                     "SignRecover", NULL },
-    [KVP_OPERATION_VERIFY] = { CKF_VERIFY, 0, CKA_VERIFY, 0, CKO_PUBLIC_KEY, "Verify", NULL },
-    [KVP_OPERATION_VERIFY_RECOVER] = { CKF_VERIFY_RECOVER, 0, CKA_VERIFY_RECOVER, 0, CKO_PUBLIC_KEY,
-                                       "VerifyRecover", NULL },
+    [KVP_OPERATION_ENCRYPT] = { CKO_PUBLIC_KEY,
+                                { [KVP_USE_DATA] = { CKF_ENCRYPT, CKA_ENCRYPT, "Encrypt" },
+                                  [KVP_USE_KEY] = { CKF_WRAP, CKA_WRAP, "WrapKey" },
+                                  [KVP_USE_MESSAGE] = { CKF_MESSAGE_ENCRYPT, CKA_ENCRYPT,
+                                                        "Encrypt" } } },
+    [KVP_OPERATION_DECRYPT] = { CKO_PRIVATE_KEY,
+                                { [KVP_USE_DATA] = { CKF_DECRYPT, CKA_DECRYPT, "Decrypt" },
+                                  [KVP_USE_KEY] = { CKF_UNWRAP, CKA_UNWRAP, "UnwrapKey" },
+                                  [KVP_USE_MESSAGE] = { CKF_MESSAGE_DECRYPT, CKA_DECRYPT,
+                                                        "Decrypt" } } },
+    [KVP_OPERATION_DIGEST] = { CKO_DATA, { { CKF_DIGEST, 0, "Digest" } } },
+    [KVP_OPERATION_SIGN] = { CKO_PRIVATE_KEY, { { CKF_SIGN, CKA_SIGN, "Sign" } } },
+    [KVP_OPERATION_SIGN_RECOVER] = { CKO_PRIVATE_KEY,
+                                     { { CKF_SIGN_RECOVER, CKA_SIGN_RECOVER, "SignRecover" } } },
+    [KVP_OPERATION_VERIFY] = { CKO_PUBLIC_KEY, { { CKF_VERIFY, CKA_VERIFY, "Verify" } } },
+    [KVP_OPERATION_VERIFY_RECOVER] = { CKO_PUBLIC_KEY,
+                                       { { CKF_VERIFY_RECOVER, CKA_VERIFY_RECOVER,
+                                           "VerifyRecover" } } },
 };
 
 const kvp_kind_info *kvp_kind_info_get(kvp_operation_kind kind)
 {
-    return kind < KVP_OPERATION_COUNT && kinds[kind].name ? &kinds[kind] : NULL;
+    return kind < KVP_OPERATION_COUNT && kinds[kind].uses[KVP_USE_DATA].name ? &kinds[kind] : NULL;
 }
 
 static void crypt_destroy(kvp_operation *operation)
@@ -63,25 +70,24 @@ static void crypt_freep(kvp_crypt_operation **op)
 }
 
 /* Whether the row's family does this kind of operation at all. */
-static bool does(const kvp_mechanism *row, kvp_operation_kind kind, bool wrapping)
+static bool does(const kvp_mechanism *row, kvp_operation_kind kind, kvp_use use)
 {
-    CK_FLAGS flag = wrapping ? kinds[kind].wrap_flag : kinds[kind].flag;
-    if (!row->ops || !(row->flags & flag))
+    if (!row->ops || !(row->flags & kinds[kind].uses[use].flag))
         return false;
     return kind == KVP_OPERATION_VERIFY ? row->ops->verify != NULL : row->ops->run[kind] != NULL;
 }
 
 /* C_UnwrapKey also takes a key that the vault lets decrypt only, C_WrapKey one that may encrypt. */
-static bool usage_allowed(const kvp_object *key, kvp_operation_kind kind, bool wrapping)
+static bool usage_allowed(const kvp_object *key, kvp_operation_kind kind, kvp_use use)
 {
-    if (wrapping && kvp_object_allows(key, kinds[kind].wrap_usage))
+    if (kvp_object_allows(key, kinds[kind].uses[use].usage))
         return true;
-    return kvp_object_allows(key, kinds[kind].usage);
+    return use == KVP_USE_KEY && kvp_object_allows(key, kinds[kind].uses[KVP_USE_DATA].usage);
 }
 
 /* Class first, as it needs no request; then, with the document, type, usage and size. */
 static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_kind kind,
-                       bool wrapping, kvp_object *key)
+                       kvp_use use, kvp_object *key)
 {
     CK_OBJECT_CLASS class = kvp_object_class(key);
     if (class != CKO_PRIVATE_KEY && class != CKO_PUBLIC_KEY && class != CKO_SECRET_KEY)
@@ -97,7 +103,7 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
     if (!kvp_mechanism_takes_type(row, key))
         return kvp_mech_refuse(call, CKR_KEY_TYPE_INCONSISTENT, "%s is not for a key of this type",
                                row->name);
-    if (!usage_allowed(key, kind, wrapping))
+    if (!usage_allowed(key, kind, use))
         return kvp_mech_refuse(call, CKR_KEY_FUNCTION_NOT_PERMITTED,
                                "the key's permitted operations do not include this one");
     if (!kvp_mechanism_takes_size(row, key))
@@ -108,17 +114,17 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
 
 /* A new operation that takes over the caller's reference to @key, unless it fails. */
 static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
-                              bool wrapping, const CK_MECHANISM *mechanism, kvp_object *key,
+                              kvp_use use, const CK_MECHANISM *mechanism, kvp_object *key,
                               kvp_crypt_operation **ret)
 {
     const kvp_mechanism *row = kvp_mechanism_find(session->slot, mechanism->mechanism);
-    if (!row || !does(row, kind, wrapping))
+    if (!row || !does(row, kind, use))
         return kvp_mech_refuse(call, CKR_MECHANISM_INVALID, "%s cannot do this on this token",
                                kvp_ckm_name(mechanism->mechanism));
     if (!mechanism->pParameter && mechanism->ulParameterLen)
         return CKR_MECHANISM_PARAM_INVALID;
     if (key) {
-        CK_RV rv = check_key(call, row, kind, wrapping, key);
+        CK_RV rv = check_key(call, row, kind, use, key);
         if (rv != CKR_OK)
             return rv;
     }
@@ -126,7 +132,7 @@ static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operatio
     KVP_CLEANUP(crypt_freep) kvp_crypt_operation *op = crypt_new(kind, row, session->slot);
     if (!op)
         return CKR_HOST_MEMORY;
-    op->wrapping = wrapping;
+    op->use = use;
     op->key = key;
     CK_RV rv = row->ops->init(call, op, mechanism);
     if (rv != CKR_OK) {
@@ -137,8 +143,8 @@ static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operatio
     return CKR_OK;
 }
 
-CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
-                        bool wrapping, const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
+CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                        const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
                         kvp_crypt_operation **ret)
 {
     call->has_mechanism = true;
@@ -150,11 +156,11 @@ CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind
         if (rv != CKR_OK)
             return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
     }
-    CK_RV rv = prepare_with_key(call, session, kind, wrapping, mechanism, key, ret);
+    CK_RV rv = prepare_with_key(call, session, kind, use, mechanism, key, ret);
     if (rv == CKR_OK)
         key = NULL; /* the operation's now */
     else if (key)
-        kvp_mech_note(call, kind, wrapping, NULL, key);
+        kvp_mech_note(call, kind, use, NULL, key);
     return rv;
 }
 
@@ -168,6 +174,6 @@ CK_RV kvp_crypt_init(kvp_call *call, kvp_session *session, kvp_operation_kind ki
         return CKR_OPERATION_ACTIVE;
 
     kvp_crypt_operation *op = NULL;
-    CK_RV rv = kvp_crypt_prepare(call, session, kind, false, mechanism, key, &op);
+    CK_RV rv = kvp_crypt_prepare(call, session, kind, KVP_USE_DATA, mechanism, key, &op);
     return rv == CKR_OK ? kvp_operation_start(session, &op->base) : rv;
 }

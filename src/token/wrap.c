@@ -64,7 +64,7 @@ static CK_RV wrap(kvp_call *call, kvp_crypt_operation *op, const kvp_buf *value,
     CK_RV rv = kvp_crypt_feed(call, op, value->data, value->len, &wrapped);
     if (rv == CKR_OK)
         rv = kvp_crypt_finish(call, op, &wrapped);
-    kvp_mech_note(call, op->base.kind, true, op->mechanism, op->key);
+    kvp_mech_note(call, op->base.kind, KVP_USE_KEY, op->mechanism, op->key);
     if (rv != CKR_OK)
         return wrapping_rv(rv, true);
     memcpy(out, wrapped.data, wrapped.len);
@@ -77,8 +77,8 @@ CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mec
                    CK_ULONG *out_len)
 {
     KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
-    CK_RV rv =
-        kvp_crypt_prepare(call, session, KVP_OPERATION_ENCRYPT, true, mechanism, wrapping_key, &op);
+    CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_ENCRYPT, KVP_USE_KEY, mechanism,
+                                 wrapping_key, &op);
     if (rv != CKR_OK)
         return wrapping_rv(rv, true);
 
@@ -89,7 +89,7 @@ CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mec
         return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
     rv = value_of(call, object, &value);
     if (rv != CKR_OK) {
-        kvp_mech_note(call, KVP_OPERATION_ENCRYPT, true, op->mechanism, op->key);
+        kvp_mech_note(call, KVP_OPERATION_ENCRYPT, KVP_USE_KEY, op->mechanism, op->key);
         return rv;
     }
     return wrap(call, op, value, out, out_len);
@@ -100,7 +100,7 @@ CK_RV kvp_unwrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *m
                      const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
 {
     KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
-    CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DECRYPT, true, mechanism,
+    CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DECRYPT, KVP_USE_KEY, mechanism,
                                  unwrapping_key, &op);
     if (rv != CKR_OK)
         return wrapping_rv(rv, false);
@@ -114,6 +114,6 @@ CK_RV kvp_unwrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *m
     else
         rv = wrapping_rv(rv, false);
     /* After the object was made: the record is about the key that unwrapped it. */
-    kvp_mech_note(call, KVP_OPERATION_DECRYPT, true, op->mechanism, op->key);
+    kvp_mech_note(call, KVP_OPERATION_DECRYPT, KVP_USE_KEY, op->mechanism, op->key);
     return rv;
 }

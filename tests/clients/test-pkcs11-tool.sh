@@ -25,7 +25,7 @@ fails 'refuses an RSA key of 1024 bits' 'CKR_(KEY_SIZE_RANGE|ATTRIBUTE_VALUE_INV
     tool --keypairgen --key-type rsa:1024 --label small
 says 'lists the private keys' 'label: *k1' tool --list-objects --type privkey
 says 'lists the public keys' 'label: *k2' tool --list-objects --type pubkey
-says 'shows usage' 'Usage: *decrypt, sign, unwrap' tool --list-objects --type privkey --label k1
+says 'shows usage' 'Usage: *decrypt, sign' tool --list-objects --type privkey --label k1
 
 head -c 5000 /dev/urandom >data
 sha1=3021300906052b0e03021a05000414

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +18,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static char log_path[160], conf_path[160];
+static char log_path[160], conf_path[160], audit_path[160];
 
 static void setup(void)
 {
     snprintf(log_path, sizeof(log_path), "%s/failures.log", keyvaultd_scratch());
     snprintf(conf_path, sizeof(conf_path), "%s/failures.conf", keyvaultd_scratch());
+    snprintf(audit_path, sizeof(audit_path), "%s/failures.jsonl", keyvaultd_scratch());
     remove(log_path);
     remove(conf_path);
+    remove(audit_path);
 }
 
 /* The settings of the real vault, except for those that @change names (`client_secret = wrong`). */
@@ -40,9 +43,9 @@ static void configure(const char *url, const char *ca_file, const char *secret, 
     keyvaultd_setting("client_secret", real_secret, sizeof(real_secret));
     keyvaultd_setting("authority", authority, sizeof(authority));
     fprintf(file,
-            "[kvpkcs11]\nlog = file:%s\n[vault:test]\nurl = %s\ncredential = client-secret\n"
+            "[kvpkcs11]\naudit = file:%s\nlog = file:%s\n[vault:test]\nurl = %s\ncredential = client-secret\n"
             "client_id = %s\nclient_secret = %s\ntimeout = 2\n",
-            log_path, url, id, secret ? secret : real_secret);
+            audit_path, log_path, url, id, secret ? secret : real_secret);
     if (tenant[0])
         fprintf(file, "tenant = %s\n", tenant);
     if (authority[0])
@@ -62,18 +65,23 @@ static const char *real_ca(void)
     return path;
 }
 
-/* The log has exactly one line, which holds each of the texts (ended by NULL). */
-static void assert_one_line(const char *const *texts)
+/* The file has exactly one line, which holds each of the texts (ended by NULL). */
+static void assert_one_line_in(const char *path, const char *const *texts)
 {
-    char line[4096] = "", second[64] = "";
-    FILE *file = fopen(log_path, "r");
+    char line[4096] = "", second[256] = "";
+    FILE *file = fopen(path, "r");
 
-    ck_assert_msg(file != NULL, "nothing was logged");
+    ck_assert_msg(file != NULL, "there is no %s", path);
     ck_assert(fgets(line, sizeof(line), file) != NULL);
     ck_assert_msg(!fgets(second, sizeof(second), file), "a second line: %s", second);
     fclose(file);
     for (; *texts; texts++)
         ck_assert_msg(strstr(line, *texts) != NULL, "\"%s\" is not in: %s", *texts, line);
+}
+
+static void assert_one_line(const char *const *texts)
+{
+    assert_one_line_in(log_path, texts);
 }
 
 /* The first failure of a search for all private keys. */
@@ -168,6 +176,18 @@ START_TEST(a_wrong_secret)
 }
 END_TEST
 
+START_TEST(a_refusal_is_recorded)
+{
+    static const char *const texts[] = { "\"operation\":\"FindObjects\"", "\"function\":\"C_FindObjects",
+                                         "\"result\":\"CKR_FUNCTION_REJECTED\"",
+                                         "\"token\":\"test\"", "\"where\":\"vault\"", NULL };
+
+    configure(keyvaultd_url(), real_ca(), "wrong", NULL);
+    assert_search_fails(CKR_FUNCTION_REJECTED, 1);
+    assert_one_line_in(audit_path, texts);
+}
+END_TEST
+
 START_TEST(a_vault_out_of_reach)
 {
     static const char *const texts[] = { "C_FindObjects", "CKR_DEVICE_ERROR", "token test", "url",
@@ -255,6 +275,44 @@ START_TEST(a_malformed_answer)
 }
 END_TEST
 
+/* ---- the end, while a request is on its way ---- */
+
+static atomic_bool searching;
+static _Atomic CK_RV found;
+
+static void *search_in_thread(void *unused)
+{
+    searching = true;
+    found = search(module_session);
+    searching = false;
+    return unused;
+}
+
+START_TEST(finalize_does_not_wait_for_a_request)
+{
+    char url[64];
+    pthread_t thread;
+    CK_INFO info;
+
+    answer = ""; /* the connection is closed again and again: retried until the timeout */
+    start_server(url, sizeof(url));
+    configure(url, NULL, NULL, NULL);
+    module_setup();
+    pthread_create(&thread, NULL, search_in_thread, NULL);
+    usleep(300000);
+    ck_assert(searching);
+
+    assert_rv(CKR_OK, p11->C_Finalize(NULL));
+    ck_assert(searching);
+    assert_rv(CKR_CRYPTOKI_NOT_INITIALIZED, p11->C_GetInfo(&info));
+    assert_rv(CKR_OK, p11->C_Initialize(NULL));
+    assert_rv(CKR_OK, p11->C_GetInfo(&info));
+    pthread_join(thread, NULL);
+    assert_rv(CKR_DEVICE_ERROR, found);
+    assert_rv(CKR_OK, p11->C_Finalize(NULL));
+}
+END_TEST
+
 /* ---- what is no failure of the vault's ---- */
 
 START_TEST(an_applications_mistakes_are_not_logged)
@@ -320,9 +378,11 @@ int main(void)
     tcase_add_checked_fixture(vault, setup, NULL);
     tcase_set_timeout(vault, 20);
     tcase_add_test(vault, a_wrong_secret);
+    tcase_add_test(vault, a_refusal_is_recorded);
     tcase_add_test(vault, a_vault_out_of_reach);
     tcase_add_test(vault, an_untrusted_certificate);
     tcase_add_loop_test(vault, a_malformed_answer, 0, (int)KVP_ARRAY_LEN(malformed));
+    tcase_add_test(vault, finalize_does_not_wait_for_a_request);
     tcase_add_checked_fixture(quiet, setup, NULL);
     tcase_add_test(quiet, an_applications_mistakes_are_not_logged);
     tcase_add_test(quiet, trace_has_a_line_for_each_call);

@@ -258,6 +258,34 @@ START_TEST(after_the_hosts_OPENSSL_cleanup_everything_says_closed)
 }
 END_TEST
 
+static int slots_stay(void)
+{
+    pthread_key_t keys[200];
+    int sentinel;
+
+    if (!kvp_ossl_ctx())
+        return 1;
+    {
+        KVP_OSSL_SCOPE;
+        OPENSSL_cleanup();
+        /* The host goes on, and gets the thread slots that OpenSSL has given back. */
+        for (size_t i = 0; i < KVP_ARRAY_LEN(keys); i++)
+            if (pthread_key_create(&keys[i], NULL) != 0 ||
+                pthread_setspecific(keys[i], &sentinel) != 0)
+                return 2;
+    }
+    for (size_t i = 0; i < KVP_ARRAY_LEN(keys); i++)
+        if (pthread_getspecific(keys[i]) != &sentinel)
+            return 3;
+    return 0;
+}
+
+START_TEST(a_scope_that_outlives_OPENSSL_cleanup_touches_nothing)
+{
+    in_child(slots_stay);
+}
+END_TEST
+
 static int cleanup_before_us(void)
 {
     OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
@@ -271,12 +299,13 @@ START_TEST(a_first_call_after_OPENSSL_cleanup_gets_no_context)
 }
 END_TEST
 
-static OSSL_LIB_CTX *seen_by_callback;
+static OSSL_LIB_CTX *seen_by_callback, *default_at_callback;
 
 static int on_configuration(CONF_IMODULE *module, const CONF *conf)
 {
     (void)module;
     (void)conf;
+    default_at_callback = thread_default();
     seen_by_callback = kvp_ossl_ctx();
     return 1;
 }
@@ -289,6 +318,30 @@ START_TEST(a_configuration_that_calls_us_back_while_we_wait_for_it_gets_its_answ
 
     ck_assert_ptr_nonnull(seen_by_callback);
     ck_assert_ptr_eq(seen_by_callback, kvp_ossl_ctx());
+}
+END_TEST
+
+/*
+ * What a configuration loads (a pkcs11 provider, for one) runs at once, and works in the default
+ * context of the thread that happens to load it: that must be neither ours nor a private one.
+ */
+START_TEST(the_configuration_is_read_in_the_context_of_the_process)
+{
+    OSSL_LIB_CTX *global = OSSL_LIB_CTX_get0_global_default();
+    OSSL_LIB_CTX *hosts = _i == 1 ? OSSL_LIB_CTX_new() : NULL;
+
+    ck_assert_int_eq(CONF_module_add("kvp_test", on_configuration, NULL), 1);
+    if (hosts)
+        OSSL_LIB_CTX_set0_default(hosts);
+    {
+        KVP_OSSL_SCOPE;
+        ck_assert(can_fetch(NULL));
+    }
+
+    ck_assert_ptr_eq(default_at_callback, global);
+    ck_assert_ptr_eq(thread_default(), hosts ? hosts : global);
+    OSSL_LIB_CTX_set0_default(global);
+    OSSL_LIB_CTX_free(hosts);
 }
 END_TEST
 
@@ -310,8 +363,10 @@ int main(void)
     tcase_add_test(tc, threads_that_come_first_together_get_one_context);
     tcase_add_test(tc, a_forked_child_makes_its_own_context);
     tcase_add_test(tc, after_the_hosts_OPENSSL_cleanup_everything_says_closed);
+    tcase_add_test(tc, a_scope_that_outlives_OPENSSL_cleanup_touches_nothing);
     tcase_add_test(tc, a_first_call_after_OPENSSL_cleanup_gets_no_context);
     tcase_add_test(tc, a_configuration_that_calls_us_back_while_we_wait_for_it_gets_its_answer);
+    tcase_add_loop_test(tc, the_configuration_is_read_in_the_context_of_the_process, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -38,7 +38,8 @@ START_TEST(a_row_does_what_its_flags_say)
     ck_assert_ptr_nonnull(row->ops->output_len);
     for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++) {
         const kvp_kind_info *info = kvp_kind_info_get(kind);
-        if (!info || !(row->flags & (info->flag | info->wrap_flag)))
+        if (!info || !(row->flags & (info->uses[KVP_USE_DATA].flag | info->uses[KVP_USE_KEY].flag |
+                                     info->uses[KVP_USE_MESSAGE].flag)))
             continue;
         if (kind == KVP_OPERATION_VERIFY)
             ck_assert_msg(row->ops->verify != NULL, "%s", row->name);
