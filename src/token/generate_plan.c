@@ -67,6 +67,7 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     switch (attr->type) {
     case CKA_PRIVATE:
     case CKA_COPYABLE:
+    case CKA_DERIVE:
     case CKA_EC_PARAMS: /* was understood; it may have been written as a name */
         return true;
     case CKA_LABEL:
