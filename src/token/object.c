@@ -104,7 +104,8 @@ static CK_RV get_attribute(const kvp_view *view, CK_ATTRIBUTE *attr)
         attr->ulValueLen = value.len;
         return CKR_OK;
     }
-    if (attr->ulValueLen < value.len) {
+    /* A length left over from an attribute that was not available is no room. */
+    if (attr->ulValueLen < value.len || attr->ulValueLen == CK_UNAVAILABLE_INFORMATION) {
         attr->ulValueLen = CK_UNAVAILABLE_INFORMATION;
         return CKR_BUFFER_TOO_SMALL;
     }
