@@ -129,6 +129,11 @@ void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, kvp_use use,
 CK_RV kvp_mech_refuse(kvp_call *call, CK_RV rv, const char *fmt, ...) KVP_PRINTF(3, 4);
 /** A local failure that reported nothing but its status. Never CKR_OK. */
 CK_RV kvp_mech_fail(kvp_call *call, kvp_status status, const char *what);
+/**
+ * Whether OpenSSL can be called, for local work that is not the crypto room's: CKR_OK, or the answer
+ * when the host has run OPENSSL_cleanup already. Once in each function that calls it.
+ */
+CK_RV kvp_mech_openssl_ready(kvp_call *call);
 /** The CK_RV of a verification's status. */
 CK_RV kvp_mech_verified(kvp_call *call, kvp_status status);
 /** CKR_MECHANISM_PARAM_INVALID unless the mechanism has no parameter. */
