@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEYS_MAX 512
@@ -66,6 +67,15 @@ static kvp_key *lookup(const char *name, const char *version)
 kvp_key *fake_key(const char *name)
 {
     return lookup(name, NULL);
+}
+
+/* A test that names a key that is not there is wrong itself. */
+static kvp_key *live(const char *name)
+{
+    kvp_key *key = lookup(name, NULL);
+    if (!key)
+        abort();
+    return key;
 }
 
 static int64_t now_s(void)
@@ -133,8 +143,7 @@ void fake_add_oct(const char *name, uint32_t ops)
 
 void fake_rotate(const char *name)
 {
-    kvp_key *old = lookup(name, NULL);
-    ck_assert_ptr_nonnull(old);
+    kvp_key *old = live(name);
     kvp_key *fresh = add(old->name, old->kty, old->curve, old->ops, old->key_bits);
     for (size_t i = 0; i < old->tag_count; i++) {
         fresh->tags = kvp_realloc(fresh->tags, (i + 1) * sizeof(*fresh->tags));
@@ -146,14 +155,14 @@ void fake_rotate(const char *name)
 
 void fake_set_enabled(const char *name, bool enabled)
 {
-    kvp_key *key = lookup(name, NULL);
+    kvp_key *key = live(name);
     key->attributes.enabled = enabled;
     key->attributes.updated = now_s();
 }
 
 void fake_set_tag(const char *name, const char *tag, const char *value)
 {
-    kvp_key *key = lookup(name, NULL);
+    kvp_key *key = live(name);
     key->tags = kvp_realloc(key->tags, (key->tag_count + 1) * sizeof(*key->tags));
     key->tags[key->tag_count].name = kvp_strdup(tag);
     key->tags[key->tag_count].value = kvp_strdup(value);
