@@ -69,6 +69,7 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     case CKA_COPYABLE:
     case CKA_DERIVE:
     case CKA_EC_PARAMS: /* was understood; it may have been written as a name */
+    case CKA_DERIVE:    /* pkcs11-tool 0.23 asks for it with every EC key; the new key says FALSE */
         return true;
     case CKA_LABEL:
     case CKA_ID:

@@ -3,6 +3,17 @@
 #include "tool/tool.h"
 
 const kvp_command kvp_commands[] = {
+    { "doctor", "check a set-up step by step, and say what to do about what is wrong",
+      "[-v] [--json] [--config FILE] [--module FILE] [VAULT...]",
+      "Checks the configuration and the files it names, each vault (or those that are named: their\n"
+      "sections) from its name's address to the permission to read keys, and the module. Each check is\n"
+      "a line: ok, warn (it works, with a drawback) or FAIL, and advice below it.\n\n"
+      "  -v, --verbose        also where a configuration is looked for, and other detail\n"
+      "  -c, --config FILE    this configuration, instead of the one applications find\n"
+      "  -m, --module FILE    this module, instead of the installed one\n"
+      "  -j, --json           print the result as a JSON object\n\n"
+      "Exit status: 0 nothing failed, 1 something did, 2 the command line is wrong.\n",
+      kvp_doctor_run },
     { "ls", "show what applications will see: tokens and their objects",
       "[--json] [--config FILE] [--module FILE] [TOKEN]",
       "Loads the module as an application does, and lists tokens and objects, each with its PKCS#11\n"

@@ -35,6 +35,8 @@ typedef struct kvp_log_file {
     int fd;                    /**< -1: not open */
     uint64_t device, inode;
     uint64_t offset;           /**< bytes read of this file */
+    char last[64];             /**< the last of them: a file that was emptied and has grown again differs */
+    size_t last_len;
     kvp_buf line;              /**< what stands before the next line's end */
     bool skipping;             /**< a line too long to be a record is being passed over */
     bool rotated;              /**< the path led elsewhere when it was last looked at */
@@ -49,7 +51,7 @@ void kvp_log_file_clear(kvp_log_file *file);
 /**
  * Read to the present end, calling @line for each whole line, without its newline; @line returns
  * KVP_OK to go on. Follows rotation: the old file is read once more in the next call, for those who
- * still had it open, before the new one is; a file that became shorter is read from its start. A file that is not there (yet) has
+ * still had it open, before the new one is; a file that was emptied in place is read from its start. A file that is not there (yet) has
  * no lines: KVP_ERR_NOT_FOUND if it was never opened. KVP_ERR_IO: it cannot be opened or read.
  * A line longer than KVP_LOG_LINE_MAX is passed on as one of its first bytes.
  */
