@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "token/generate_plan.h"
 #include "token/object_draft.h"
+#include "token/object_store.h"
 #include "token/record.h"
 #include "token/template.h"
 
@@ -67,7 +68,6 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     switch (attr->type) {
     case CKA_PRIVATE:
     case CKA_COPYABLE:
-    case CKA_DERIVE:
     case CKA_EC_PARAMS: /* was understood; it may have been written as a name */
     case CKA_DERIVE:    /* pkcs11-tool 0.23 asks for it with every EC key; the new key says FALSE */
         return true;
@@ -89,11 +89,11 @@ static CK_RV check_outcome(kvp_call *call, const kvp_slot *slot, const kvp_key *
         if (is_lenient(attr) || (attr->type == CKA_TOKEN && token_open) ||
             kvp_attribute_matches(&view, attr))
             continue;
-        kvp_error_set(&call->error, KVP_ERR_UNSUPPORTED,
-                      "a key in the vault cannot have the value asked for in %s",
-                      kvp_cka_name(attr->type));
+        CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
+                                     "a key in the vault cannot have the value asked for in %s",
+                                     kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                    : CKR_ATTRIBUTE_VALUE_INVALID;
+                                                                    : rv;
     }
     return CKR_OK;
 }
