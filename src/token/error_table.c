@@ -94,6 +94,10 @@ const kvp_error_row kvp_error_rows[] = {
     /* What objects refuse on their own: object_change.c, generate.c. */
     { KVP_ERR_REFUSED, ANY_STATUS, "KeyExists", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
       "Choose another label, or have the vault rotate the key that is there." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "HiddenName", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
+      "Choose a label that the setting keys shows, or widen that setting." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "WrongPlace", ANY_KIND, CKR_TEMPLATE_INCONSISTENT,
+      "Private keys live in the vault, secret keys in a Managed HSM or in the session." },
     { KVP_ERR_REFUSED, ANY_STATUS, "PublicKey", ANY_KIND, CKR_ACTION_PROHIBITED,
       "A vault keeps both as one: destroy the private key, and the public key goes with it." },
     { KVP_ERR_REFUSED, ANY_STATUS, "NewerVersion", ANY_KIND, CKR_ACTION_PROHIBITED,
