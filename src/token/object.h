@@ -21,6 +21,12 @@ void kvp_object_store_free(kvp_object_store *store);
 /** Destroy the session objects that @session made (it is being closed). */
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session);
 
+/**
+ * C_Initialize in a forked child: session objects go; what is known of the vault stays and is
+ * believed for a little longer, so that a worker finds the key its parent found without a request.
+ */
+void kvp_object_store_restart(kvp_object_store *store);
+
 /** A reference to the object that @handle names for @session, or CKR_OBJECT_HANDLE_INVALID. */
 CK_RV kvp_object_get(kvp_session *session, CK_OBJECT_HANDLE handle, kvp_object **ret);
 void kvp_object_unref(kvp_object *object);

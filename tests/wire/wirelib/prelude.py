@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Objects that were in the recorded vault before the recording began, made again so that what is
+said of them can be compared.
+
+Known are only their last attributes, from the answer in which they first appear.
+"""
+
+import time
+
+from .recording import BIRTHS
+from .vault import API
+
+ATTRIBUTES = ("enabled", "nbf", "exp")
+
+
+def prepare(scenario, vault):
+    """Make what the scenario takes for granted; returns the (collection, name) pairs made."""
+    seen, made = set(), set()
+    for exchange in scenario.exchanges:
+        target = exchange.target
+        if exchange.to_login or target is None or target in seen or not exchange.authorized:
+            continue
+        if exchange.operation in BIRTHS or exchange.status < 300:
+            seen.add(target)
+        if exchange.operation in BIRTHS or "/versions" in exchange.path:
+            continue
+        if _make(exchange, vault):
+            made.add(target)
+    return made
+
+
+def _make(exchange, vault):
+    collection, name = exchange.target
+    body = exchange.body if isinstance(exchange.body, dict) else {}
+    inner = (body.get("error") or {}).get("innererror") or {}
+    if inner.get("code") == "SecretManagedByKeyVault":
+        return _certificate(vault, name)
+    if exchange.status >= 300:
+        return False
+    if collection == "keys" and not body.get("managed"):
+        path, document = f"/keys/{name}/create", _key(body)
+    elif collection == "secrets" and "kid" not in body:
+        path, document = f"/secrets/{name}", _secret(body)
+    else:
+        return False
+    method = "POST" if collection == "keys" else "PUT"
+    answer = vault.call(method, f"{path}?api-version={API}", document)
+    if exchange.path.lower().startswith("/deleted"):
+        vault.call("DELETE", f"/{collection}/{name}?api-version={API}")
+    return answer.status == 200
+
+
+def _attributes(body):
+    known = body.get("attributes") or {}
+    return {n: known[n] for n in ATTRIBUTES if n in known}
+
+
+def _secret(body):
+    document = {"value": body.get("value", "value"), "attributes": _attributes(body)}
+    for name in ("contentType", "tags"):
+        if name in body:
+            document[name] = body[name]
+    return document
+
+
+def _key(body):
+    key = body.get("key") or {"kty": "RSA"}
+    document = {"kty": key["kty"], "attributes": _attributes(body)}
+    for name in ("crv", "key_ops"):
+        if name in key:
+            document[name] = key[name]
+    if "tags" in body:
+        document["tags"] = body["tags"]
+    return document
+
+
+def _certificate(vault, name):
+    """A self-signed certificate, waited for: its secret is what the recording speaks of."""
+    vault.call("POST", f"/certificates/{name}/create?api-version={API}",
+               {"policy": {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=Prelude"}}})
+    for _ in range(200):
+        answer = vault.call("GET", f"/secrets/{name}?api-version={API}")
+        if answer.status == 200:
+            return True
+        if answer.status not in (404, 403):
+            break
+        time.sleep(0.1)
+    return False
