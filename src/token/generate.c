@@ -41,10 +41,7 @@ static CK_RV check_name_is_free(kvp_call *call, kvp_vault *vault, const char *na
     if (st != KVP_OK)
         return kvp_call_fail(call, KVP_CALL_CREATE);
     kvp_copy_printable(call->object_id, sizeof(call->object_id), there->id);
-    kvp_error_set(&call->error, KVP_ERR_REFUSED,
-                  "the vault has a key named %s: choose another label, or rotate that key", name);
-    kvp_copy_printable(call->error.code, sizeof(call->error.code), "KeyExists");
-    return CKR_ATTRIBUTE_VALUE_INVALID;
+    return kvp_object_refuse(call, KVP_CALL_CREATE, "KeyExists", "the vault has a key named %s", name);
 }
 
 /* Have the vault make it. @ret is pinned. */

@@ -12,8 +12,9 @@
  *  - Usage attributes become key_ops. None at all: the service's defaults. Some TRUE: just those, and
  *    a template of the pair that says nothing of usage gets the counterparts (verify for sign). Only
  *    FALSE ones: the defaults without them.
- *  - CKA_PRIVATE and CKA_COPYABLE are accepted and not kept: pkcs11-tool asks for private objects
- *    always. Every other attribute must come out as asked for, or nothing is made.
+ *  - CKA_PRIVATE, CKA_COPYABLE and CKA_DERIVE are accepted and not kept: pkcs11-tool asks for private
+ *    objects always, and for derivation with every EC key. Every other attribute must come out as
+ *    asked for, or nothing is made.
  */
 #ifndef KVP_TOKEN_GENERATE_PLAN_H
 #define KVP_TOKEN_GENERATE_PLAN_H

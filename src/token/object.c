@@ -3,6 +3,8 @@
 #include "token/object_store.h"
 #include "token/template.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 CK_OBJECT_CLASS kvp_object_class(const kvp_object *object)
@@ -63,6 +65,18 @@ bool kvp_object_allows(const kvp_object *object, CK_ATTRIBUTE_TYPE usage)
     kvp_view view;
     kvp_object_view(object, &view);
     return kvp_attribute_is_true(&view, usage);
+}
+
+CK_RV kvp_object_refuse(kvp_call *call, kvp_call_kind kind, const char *code, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    kvp_error_set(&call->error, KVP_ERR_REFUSED, "%s", text);
+    kvp_copy_printable(call->error.code, sizeof(call->error.code), code);
+    return kvp_call_fail(call, kind);
 }
 
 /* ---- C_GetAttributeValue ---- */

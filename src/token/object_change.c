@@ -102,11 +102,11 @@ static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
     kvp_view then = *now;
     then.key = draft;
     then.document = NULL;
-    if (!kvp_template_matches(&then, attrs, count)) {
-        kvp_error_set(&call->error, KVP_ERR_REFUSED,
-                      "the vault cannot keep such a value for this key");
-        return CKR_ATTRIBUTE_VALUE_INVALID;
-    }
+    for (CK_ULONG i = 0; i < count; i++)
+        if (!kvp_attribute_matches(&then, &attrs[i]))
+            return kvp_object_refuse(call, KVP_CALL_OBJECT, "BadValue",
+                                     "the key cannot have such a value in %s",
+                                     kvp_cka_name(attrs[i].type));
     return CKR_OK;
 }
 
@@ -166,7 +166,9 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
     kvp_view view;
     kvp_object_view(object, &view);
     if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
-        return CKR_ACTION_PROHIBITED;
+        return token ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                         "%s is the key of a certificate", view.key->name)
+                     : CKR_ACTION_PROHIBITED;
     rv = check_changes(&view, attrs, count);
     if (rv != CKR_OK || count == 0)
         return rv;
@@ -274,9 +276,22 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
     kvp_record_unpin(now);
     if (same)
         return CKR_OK;
-    kvp_error_set(&call->error, KVP_ERR_REFUSED,
-                  "the key has a newer version, which deleting this one would delete too");
-    return CKR_ACTION_PROHIBITED;
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             seen->name);
+}
+
+static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
+{
+    if (view->cls == CKO_PUBLIC_KEY)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
+                                 "a public key cannot be destroyed without its private key");
+    if (view->key->managed)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                 "%s is the key of a certificate", view->key->name);
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             view->key->name);
 }
 
 CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle)
@@ -299,13 +314,8 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     rv = kvp_session_may_write(session);
     if (rv != CKR_OK)
         return rv;
-    if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE)) {
-        kvp_error_set(&call->error, KVP_ERR_REFUSED, "%s",
-                      view.cls == CKO_PUBLIC_KEY
-                          ? "a public key goes with its private key: destroy that one"
-                          : "the key belongs to a certificate, or has a newer version");
-        return CKR_ACTION_PROHIBITED;
-    }
+    if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE))
+        return refuse_destruction(call, &view);
     kvp_vault *vault = kvp_slot_vault(call, session->slot);
     if (!vault)
         return kvp_call_fail(call, KVP_CALL_OBJECT);

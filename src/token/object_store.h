@@ -53,6 +53,10 @@ bool kvp_slot_is_open(kvp_slot *slot);
 /** The vault, or NULL with call->error filled (the configuration's mistake). */
 kvp_vault *kvp_slot_vault(kvp_call *call, kvp_slot *slot);
 
+/** Refuse by a row of error_table.c with this @code; the row's CK_RV. */
+CK_RV kvp_object_refuse(kvp_call *call, kvp_call_kind kind, const char *code, const char *fmt, ...)
+    KVP_PRINTF(4, 5);
+
 /* ---- pins (object_store.c); _locked: the store's lock is held ---- */
 static inline void kvp_record_pin_locked(kvp_record *record)
 {
