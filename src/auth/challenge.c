@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The challenge of a 401 (wire reference, section 2.1), and the rules about whom we believe. A vault
- * names where to get a token and for what; whoever can make us believe a foreign authority gets
- * our secret, and a foreign resource makes a token that opens somebody else's vault.
+ * The challenge of a 401 (wire reference, section 2.1), and the rules about whom we believe. A
+ * vault names where to get a token and for what; whoever can make us believe a foreign authority
+ * gets our secret, and a foreign resource makes a token that opens somebody else's vault.
  */
 #include "auth/internal.h"
 #include "base/alloc.h"
@@ -41,8 +41,8 @@ static const struct {
 
 /* Hosts of the identity service, older names of the public one included. */
 static const char *const authorities[] = {
-    "login.microsoftonline.com", "login.windows.net",        "login.microsoft.com",
-    "login.chinacloudapi.cn",    "login.microsoftonline.us", "login.microsoftonline.de",
+    "login.microsoftonline.com",        "login.windows.net",        "login.microsoft.com",
+    "login.chinacloudapi.cn",           "login.microsoftonline.us", "login.microsoftonline.de",
     "login.partner.microsoftonline.cn",
 };
 
@@ -93,8 +93,11 @@ static const struct {
     const char *name;
     param which;
 } params[] = {
-    { "authorization", AUTHORIZATION }, { "authorization_uri", AUTHORIZATION },
-    { "authorization_url", AUTHORIZATION }, { "resource", RESOURCE }, { "scope", SCOPE },
+    { "authorization", AUTHORIZATION },
+    { "authorization_uri", AUTHORIZATION },
+    { "authorization_url", AUTHORIZATION },
+    { "resource", RESOURCE },
+    { "scope", SCOPE },
     { "claims", CLAIMS },
 };
 
@@ -190,7 +193,9 @@ static kvp_status find_bearer(const char *p, bearer *ret, kvp_error *reterr)
 
 bool kvp_tenant_valid(const char *tenant)
 {
-    size_t len = tenant ? strspn(tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") : 0;
+    size_t len =
+        tenant ? strspn(tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+               : 0;
 
     return len > 0 && tenant[len] == '\0' && strspn(tenant, ".") != len;
 }
@@ -223,7 +228,8 @@ static kvp_status set_resource(const bearer *b, kvp_challenge *ret, kvp_error *r
         size_t suffix = strlen(SCOPE_SUFFIX);
 
         if (len < suffix || strcmp(text + len - suffix, SCOPE_SUFFIX) != 0)
-            return kvp_error_set(reterr, KVP_ERR_PARSE, "the challenge's scope does not end in " SCOPE_SUFFIX);
+            return kvp_error_set(reterr, KVP_ERR_PARSE,
+                                 "the challenge's scope does not end in " SCOPE_SUFFIX);
         len -= suffix;
     }
     while (len > 0 && text[len - 1] == '/')
@@ -248,13 +254,15 @@ static kvp_status set_claims(const char *text, kvp_challenge *ret, kvp_error *re
         st = kvp_buf_append(&padded, "===", (4 - len % 4) % 4);
     if (st == KVP_OK)
         st = kvp_base64_decode(kvp_buf_str(&padded), padded.len, &claims);
-    if (st == KVP_OK && (claims.len == 0 || claims.data[0] != '{' || strlen(kvp_buf_str(&claims)) != claims.len))
+    if (st == KVP_OK &&
+        (claims.len == 0 || claims.data[0] != '{' || strlen(kvp_buf_str(&claims)) != claims.len))
         st = KVP_ERR_PARSE;
     if (st == KVP_OK && !(ret->claims = kvp_strdup(kvp_buf_str(&claims))))
         st = KVP_ERR_NO_MEMORY;
     kvp_buf_clear(&claims);
     kvp_buf_clear(&padded);
-    return st == KVP_OK ? KVP_OK : kvp_error_set(reterr, st, "the challenge's claims are malformed");
+    return st == KVP_OK ? KVP_OK
+                        : kvp_error_set(reterr, st, "the challenge's claims are malformed");
 }
 
 kvp_status kvp_challenge_parse(const char *www_authenticate, kvp_challenge *ret, kvp_error *reterr)
@@ -307,10 +315,11 @@ static bool authority_fits(const kvp_url *authority, const kvp_url *vault, const
     if (configured && kvp_url_parse(configured, &own) && kvp_url_same_origin(authority, &own))
         return true;
     for (size_t i = 0; i < KVP_ARRAY_LEN(authorities); i++)
-        if (authority->https && authority->port == 443 && strcmp(authority->host, authorities[i]) == 0)
+        if (authority->https && authority->port == 443 &&
+            strcmp(authority->host, authorities[i]) == 0)
             return true;
-    /* A vault that gives out its own tokens is none of the cloud's: there, one customer's vault must
-     * not be able to ask for another's secret. */
+    /* A vault that gives out its own tokens is none of the cloud's: there, one customer's vault
+     * must not be able to ask for another's secret. */
     return cloud_of(vault->host) < 0 && kvp_url_same_origin(authority, vault);
 }
 
@@ -321,15 +330,18 @@ kvp_status kvp_challenge_check(const kvp_challenge *challenge, const char *vault
 
     if (!kvp_url_parse(vault_url, &vault) || !kvp_url_parse(challenge->resource, &resource) ||
         !kvp_url_parse(challenge->authority, &authority))
-        return kvp_error_set(reterr, KVP_ERR_REFUSED, "the challenge cannot be compared with the vault's URL");
+        return kvp_error_set(reterr, KVP_ERR_REFUSED,
+                             "the challenge cannot be compared with the vault's URL");
     if (!resource_fits(&resource, &vault))
-        return kvp_error_set(reterr, KVP_ERR_REFUSED,
-                             "%s asks for a token for %s, which it does not belong to: none was sent",
-                             vault.host, resource.host);
+        return kvp_error_set(
+            reterr, KVP_ERR_REFUSED,
+            "%s asks for a token for %s, which it does not belong to: none was sent", vault.host,
+            resource.host);
     if (!authority_fits(&authority, &vault, configured_authority))
-        return kvp_error_set(reterr, KVP_ERR_REFUSED,
-                             "%s names the authority %s, which is not known: set `authority` if it is right",
-                             vault.host, authority.host);
+        return kvp_error_set(
+            reterr, KVP_ERR_REFUSED,
+            "%s names the authority %s, which is not known: set `authority` if it is right",
+            vault.host, authority.host);
     return KVP_OK;
 }
 
@@ -342,7 +354,8 @@ kvp_status kvp_challenge_guess(const char *vault_url, const char *authority, con
     kvp_status st = KVP_OK;
 
     if (cloud < 0 || !vault.https || !kvp_tenant_valid(tenant))
-        return kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "what the vault wants is only known by asking it");
+        return kvp_error_set(reterr, KVP_ERR_NOT_FOUND,
+                             "what the vault wants is only known by asking it");
     challenge.resource = kvp_asprintf("https://%s", clouds[cloud].suffix);
     challenge.tenant = kvp_strdup(tenant);
     if (authority)

@@ -11,7 +11,7 @@
 typedef struct client_secret {
     char *tenant, *authority; /**< NULL: what the request says */
     char *client_id;
-    kvp_buf secret;           /**< empty: in the file */
+    kvp_buf secret; /**< empty: in the file */
     char *secret_file;
 } client_secret;
 
@@ -29,8 +29,9 @@ void kvp_client_secret_destroy(void *state)
     kvp_free(s);
 }
 
-static kvp_status fill(client_secret *s, const char *tenant, const char *authority, const char *client_id,
-                       const char *secret, const char *secret_file, kvp_error *reterr)
+static kvp_status fill(client_secret *s, const char *tenant, const char *authority,
+                       const char *client_id, const char *secret, const char *secret_file,
+                       kvp_error *reterr)
 {
     kvp_status st;
 
@@ -69,22 +70,27 @@ kvp_status kvp_client_secret_new(const char *tenant, const char *authority, cons
     return KVP_OK;
 }
 
-kvp_status kvp_client_secret_create(const kvp_credential_settings *settings, void **ret_state, kvp_error *reterr)
+kvp_status kvp_client_secret_create(const kvp_credential_settings *settings, void **ret_state,
+                                    kvp_error *reterr)
 {
     const char *tenant = settings->tenant ? settings->tenant : kvp_auth_getenv("AZURE_TENANT_ID");
-    const char *authority = settings->authority ? settings->authority : kvp_auth_getenv("AZURE_AUTHORITY_HOST");
-    const char *client_id = settings->client_id ? settings->client_id : kvp_auth_getenv("AZURE_CLIENT_ID");
+    const char *authority =
+        settings->authority ? settings->authority : kvp_auth_getenv("AZURE_AUTHORITY_HOST");
+    const char *client_id =
+        settings->client_id ? settings->client_id : kvp_auth_getenv("AZURE_CLIENT_ID");
     const char *secret = settings->client_secret;
 
     if (!secret && !settings->client_secret_file)
         secret = kvp_auth_getenv("AZURE_CLIENT_SECRET");
     if (!client_id)
-        return kvp_error_set(reterr, KVP_ERR_CONFIG, "client-secret needs `client_id` (or AZURE_CLIENT_ID)");
-    if (!secret && !settings->client_secret_file)
         return kvp_error_set(reterr, KVP_ERR_CONFIG,
-                             "client-secret needs `client_secret` or `client_secret_file` (or AZURE_CLIENT_SECRET)");
-    return kvp_client_secret_new(tenant, authority, client_id, secret, settings->client_secret_file, ret_state,
-                                 reterr);
+                             "client-secret needs `client_id` (or AZURE_CLIENT_ID)");
+    if (!secret && !settings->client_secret_file)
+        return kvp_error_set(
+            reterr, KVP_ERR_CONFIG,
+            "client-secret needs `client_secret` or `client_secret_file` (or AZURE_CLIENT_SECRET)");
+    return kvp_client_secret_new(tenant, authority, client_id, secret, settings->client_secret_file,
+                                 ret_state, reterr);
 }
 
 static kvp_status build_form(const client_secret *s, const char *secret, kvp_buf *form)
@@ -96,8 +102,9 @@ static kvp_status build_form(const client_secret *s, const char *secret, kvp_buf
     return st == KVP_OK ? kvp_form_add(form, "grant_type", "client_credentials") : st;
 }
 
-kvp_status kvp_client_secret_get_token(void *state, kvp_http *http, const kvp_token_request *request, kvp_access_token *ret,
-                            kvp_error *reterr)
+kvp_status kvp_client_secret_get_token(void *state, kvp_http *http,
+                                       const kvp_token_request *request, kvp_access_token *ret,
+                                       kvp_error *reterr)
 {
     const client_secret *s = state;
     kvp_token_request own = *request;

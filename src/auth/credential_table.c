@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All credential sources: adding one is a file and a row here (and, if Azure's chain has it, in default.c). */
+/* All credential sources: adding one is a file and a row here (and, if Azure's chain has it, in
+ * default.c). */
 #include "auth/internal.h"
 
 #include <string.h>
@@ -14,7 +15,8 @@ const kvp_credential_type kvp_credential_types[] = {
     ROW("default", default, "The first of the sources that Azure's own clients try."),
     ROW("environment", environment, "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET."),
     ROW("client-secret", client_secret,
-        "An application's client id and secret, from the configuration, a file or the environment."),
+        "An application's client id and secret, from the configuration, a file or the "
+        "environment."),
     ROW("token-file", token_file, "An access token in a file that something else keeps fresh."),
     { .kind = NULL },
 };

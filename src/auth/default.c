@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `default`: the sources that Azure's own clients try, in their order (wire reference, section 2.6).
- * One that is not set up is passed over; one that is set up and fails ends the search, for
- * falling back to another identity would hide the mistake.
+ * `default`: the sources that Azure's own clients try, in their order (wire reference,
+ * section 2.6). One that is not set up is passed over; one that is set up and fails ends the
+ * search, for falling back to another identity would hide the mistake.
  */
 #include "auth/internal.h"
 #include "base/alloc.h"
@@ -53,7 +53,8 @@ void kvp_default_destroy(void *state)
     kvp_free(s);
 }
 
-kvp_status kvp_default_create(const kvp_credential_settings *settings, void **ret_state, kvp_error *reterr)
+kvp_status kvp_default_create(const kvp_credential_settings *settings, void **ret_state,
+                              kvp_error *reterr)
 {
     chain_state *s = kvp_calloc(1, sizeof(*s));
 
@@ -79,8 +80,8 @@ kvp_status kvp_default_create(const kvp_credential_settings *settings, void **re
     return KVP_OK;
 }
 
-kvp_status kvp_default_get_token(void *state, kvp_http *http, const kvp_token_request *request, kvp_access_token *ret,
-                            kvp_error *reterr)
+kvp_status kvp_default_get_token(void *state, kvp_http *http, const kvp_token_request *request,
+                                 kvp_access_token *ret, kvp_error *reterr)
 {
     const chain_state *s = state;
     kvp_buf tried = KVP_BUF_INIT(0);
@@ -89,11 +90,14 @@ kvp_status kvp_default_get_token(void *state, kvp_http *http, const kvp_token_re
         const link *l = &s->links[i];
 
         if (l->there)
-            return kvp_credential_type_find(chain[i].kind)->get_token(l->state, http, request, ret, reterr);
-        if (kvp_buf_append_fmt(&tried, "%s%s: %s", i ? "; " : "", chain[i].kind, l->why_not) != KVP_OK)
+            return kvp_credential_type_find(chain[i].kind)
+                ->get_token(l->state, http, request, ret, reterr);
+        if (kvp_buf_append_fmt(&tried, "%s%s: %s", i ? "; " : "", chain[i].kind, l->why_not) !=
+            KVP_OK)
             break;
     }
-    kvp_error_set(reterr, KVP_ERR_AUTH, "no credential is set up (%s); set `credential` to another kind",
+    kvp_error_set(reterr, KVP_ERR_AUTH,
+                  "no credential is set up (%s); set `credential` to another kind",
                   kvp_buf_str(&tried));
     kvp_buf_clear(&tried);
     return KVP_ERR_AUTH;

@@ -5,7 +5,8 @@
  */
 #include "auth/internal.h"
 
-kvp_status kvp_environment_create(const kvp_credential_settings *settings, void **ret_state, kvp_error *reterr)
+kvp_status kvp_environment_create(const kvp_credential_settings *settings, void **ret_state,
+                                  kvp_error *reterr)
 {
     const char *tenant = kvp_auth_getenv("AZURE_TENANT_ID");
     const char *client_id = kvp_auth_getenv("AZURE_CLIENT_ID");
@@ -22,12 +23,12 @@ kvp_status kvp_environment_create(const kvp_credential_settings *settings, void 
                              kvp_auth_getenv("AZURE_CLIENT_CERTIFICATE_PATH")
                                  ? " (AZURE_CLIENT_CERTIFICATE_PATH is not supported)"
                                  : "");
-    return kvp_client_secret_new(tenant, settings->authority ? settings->authority : authority, client_id, secret,
-                                 NULL, ret_state, reterr);
+    return kvp_client_secret_new(tenant, settings->authority ? settings->authority : authority,
+                                 client_id, secret, NULL, ret_state, reterr);
 }
 
-kvp_status kvp_environment_get_token(void *state, kvp_http *http, const kvp_token_request *request, kvp_access_token *ret,
-                            kvp_error *reterr)
+kvp_status kvp_environment_get_token(void *state, kvp_http *http, const kvp_token_request *request,
+                                     kvp_access_token *ret, kvp_error *reterr)
 {
     return kvp_client_secret_get_token(state, http, request, ret, reterr);
 }

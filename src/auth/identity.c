@@ -12,12 +12,13 @@
 struct kvp_identity {
     const kvp_credential_type *type;
     void *state;
-    char *authority, *tenant;      /**< of the settings; NULL: the challenge's */
+    char *authority, *tenant; /**< of the settings; NULL: the challenge's */
     kvp_http *http;
     kvp_token_cache *cache;
 };
 
-static kvp_status fetch(void *user, const kvp_token_request *request, kvp_access_token *ret, kvp_error *reterr)
+static kvp_status fetch(void *user, const kvp_token_request *request, kvp_access_token *ret,
+                        kvp_error *reterr)
 {
     kvp_identity *identity = user;
 
@@ -31,12 +32,14 @@ static kvp_status unknown_kind(const char *kind, kvp_error *reterr)
     for (const kvp_credential_type *type = kvp_credential_types; type->kind; type++)
         if (kvp_buf_append_fmt(&kinds, "%s%s", kinds.len ? ", " : "", type->kind) != KVP_OK)
             break;
-    kvp_error_set(reterr, KVP_ERR_CONFIG, "`credential = %s` is none of %s", kind ? kind : "", kvp_buf_str(&kinds));
+    kvp_error_set(reterr, KVP_ERR_CONFIG, "`credential = %s` is none of %s", kind ? kind : "",
+                  kvp_buf_str(&kinds));
     kvp_buf_clear(&kinds);
     return KVP_ERR_CONFIG;
 }
 
-static kvp_status fill(kvp_identity *identity, const kvp_credential_settings *settings, kvp_error *reterr)
+static kvp_status fill(kvp_identity *identity, const kvp_credential_settings *settings,
+                       kvp_error *reterr)
 {
     kvp_http_options options = { .ca_file = settings->ca_file, .max_connections = MAX_CONNECTIONS };
     kvp_status st = KVP_OK;
@@ -59,9 +62,11 @@ static kvp_status fill(kvp_identity *identity, const kvp_credential_settings *se
     return st;
 }
 
-kvp_status kvp_identity_new(const kvp_credential_settings *settings, kvp_identity **ret, kvp_error *reterr)
+kvp_status kvp_identity_new(const kvp_credential_settings *settings, kvp_identity **ret,
+                            kvp_error *reterr)
 {
-    const kvp_credential_type *type = kvp_credential_type_find(settings->kind ? settings->kind : "default");
+    const kvp_credential_type *type =
+        kvp_credential_type_find(settings->kind ? settings->kind : "default");
     kvp_identity *identity;
     kvp_status st;
 
@@ -93,8 +98,8 @@ void kvp_identity_free(kvp_identity *identity)
     kvp_free(identity);
 }
 
-kvp_status kvp_identity_authorize(kvp_identity *identity, const kvp_challenge *challenge, int64_t deadline_ms,
-                                  kvp_buf *ret_header, kvp_error *reterr)
+kvp_status kvp_identity_authorize(kvp_identity *identity, const kvp_challenge *challenge,
+                                  int64_t deadline_ms, kvp_buf *ret_header, kvp_error *reterr)
 {
     kvp_token_request request = {
         .authority = identity->authority ? identity->authority : challenge->authority,

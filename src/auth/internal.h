@@ -24,21 +24,27 @@ kvp_status kvp_form_add(kvp_buf *ret, const char *name, const char *value);
 kvp_status kvp_token_endpoint(kvp_http *http, const kvp_token_request *request, kvp_buf *form,
                               kvp_access_token *ret, kvp_error *reterr);
 
-/** Fill the times of @token: @life_s from @now_ms on, @refresh_s 0 or what the authority advised. */
-void kvp_access_token_times(kvp_access_token *token, int64_t now_ms, int64_t life_s, int64_t refresh_s);
+/**
+ * Fill the times of @token: @life_s from @now_ms on, @refresh_s 0 or what the authority advised.
+ */
+void kvp_access_token_times(kvp_access_token *token, int64_t now_ms, int64_t life_s,
+                            int64_t refresh_s);
 
 /** A tenant is one path segment of letters, digits, dots and hyphens. */
 bool kvp_tenant_valid(const char *tenant);
 
-/** A copy of an authority without trailing slashes; a bare host becomes https://. KVP_ERR_CONFIG. */
+/**
+ * A copy of an authority without trailing slashes; a bare host becomes https://. KVP_ERR_CONFIG.
+ */
 kvp_status kvp_authority_normalise(const char *authority, char **ret, kvp_error *reterr);
 
 /** What each source's file defines, for its row in credential_table.c. */
 #define KVP_DECLARE_CREDENTIAL(name)                                                               \
     kvp_status kvp_##name##_create(const kvp_credential_settings *settings, void **ret_state,      \
                                    kvp_error *reterr);                                             \
-    kvp_status kvp_##name##_get_token(void *state, kvp_http *http, const kvp_token_request *request, \
-                                      kvp_access_token *ret, kvp_error *reterr);                   \
+    kvp_status kvp_##name##_get_token(void *state, kvp_http *http,                                 \
+                                      const kvp_token_request *request, kvp_access_token *ret,     \
+                                      kvp_error *reterr);                                          \
     void kvp_##name##_destroy(void *state)
 KVP_DECLARE_CREDENTIAL(default);
 KVP_DECLARE_CREDENTIAL(environment);

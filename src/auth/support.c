@@ -31,7 +31,8 @@ static kvp_status read_all(int fd, const char *path, kvp_buf *ret, kvp_error *re
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return kvp_error_set(reterr, KVP_ERR_IO, "cannot read `%s`: %s", path, strerrordesc_np(errno));
+            return kvp_error_set(reterr, KVP_ERR_IO, "cannot read `%s`: %s", path,
+                                 strerrordesc_np(errno));
         if (got == 0)
             return KVP_OK;
         st = kvp_buf_append(ret, chunk, (size_t)got);
@@ -50,7 +51,8 @@ kvp_status kvp_secret_file_read(const char *path, kvp_buf *ret, kvp_error *reter
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (fd < 0)
-        return kvp_error_set(reterr, KVP_ERR_IO, "cannot open `%s`: %s", path, strerrordesc_np(errno));
+        return kvp_error_set(reterr, KVP_ERR_IO, "cannot open `%s`: %s", path,
+                             strerrordesc_np(errno));
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
         st = kvp_error_set(reterr, KVP_ERR_IO, "`%s` is no regular file", path);
     else if (info.st_mode & (S_IROTH | S_IWOTH))
@@ -105,13 +107,15 @@ kvp_status kvp_authority_normalise(const char *authority, char **ret, kvp_error 
 
     while (len > 0 && authority[len - 1] == '/')
         len--;
-    copy = kvp_asprintf("%s%.*s", bare ? "https://" : "", (int)(len < 4096 ? len : 4096), authority);
+    copy =
+        kvp_asprintf("%s%.*s", bare ? "https://" : "", (int)(len < 4096 ? len : 4096), authority);
     if (!copy)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "authority");
     if (!kvp_http_url_allowed(copy)) {
         kvp_free(copy);
-        return kvp_error_set(reterr, KVP_ERR_CONFIG,
-                             "`authority` must be an https:// URL, for example https://login.microsoftonline.com");
+        return kvp_error_set(
+            reterr, KVP_ERR_CONFIG,
+            "`authority` must be an https:// URL, for example https://login.microsoftonline.com");
     }
     *ret = copy;
     return KVP_OK;

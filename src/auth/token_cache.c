@@ -33,13 +33,13 @@ typedef struct waiter {
 
 typedef struct entry {
     char *authority, *tenant, *resource, *claims;
-    kvp_access_token token;        /**< value empty: none */
+    kvp_access_token token; /**< value empty: none */
     bool fetching;
-    uint64_t generation;           /**< process whose thread is fetching */
+    uint64_t generation; /**< process whose thread is fetching */
     waiter *waiters;
     unsigned failures;
-    int64_t not_before_ms;         /**< no fetch before then */
-    int64_t forgotten_ms;          /**< when a token was last forgotten; 0: never */
+    int64_t not_before_ms; /**< no fetch before then */
+    int64_t forgotten_ms;  /**< when a token was last forgotten; 0: never */
     kvp_status last_status;
     kvp_error last_error;
     struct entry *next;
@@ -52,7 +52,8 @@ struct kvp_token_cache {
     entry *entries KVP_GUARDED_BY(lock);
 };
 
-kvp_status kvp_token_cache_new(kvp_token_fetch fetch, void *user, kvp_token_cache **ret, kvp_error *reterr)
+kvp_status kvp_token_cache_new(kvp_token_fetch fetch, void *user, kvp_token_cache **ret,
+                               kvp_error *reterr)
 {
     kvp_token_cache *cache = kvp_calloc(1, sizeof(*cache));
 
@@ -97,7 +98,8 @@ static bool equal(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-static entry *find_locked(kvp_token_cache *cache, const kvp_token_request *request) KVP_REQUIRES(cache->lock)
+static entry *find_locked(kvp_token_cache *cache, const kvp_token_request *request)
+    KVP_REQUIRES(cache->lock)
 {
     for (entry *e = cache->entries; e; e = e->next)
         if (equal(e->authority, request->authority) && equal(e->tenant, request->tenant) &&
@@ -140,7 +142,8 @@ static void settle_after_fork(entry *e)
     e->waiters = NULL;
 }
 
-/* Whether the token is good for this request: not expired, and fetched with the claims asked for. */
+/* Whether the token is good for this request: not expired, and fetched with the claims asked for.
+ */
 static bool is_good(const entry *e, const kvp_token_request *request, int64_t now)
 {
     return e->token.value.len > 0 && now < e->token.expires_mono_ms &&
@@ -159,7 +162,8 @@ static kvp_status append_header(const entry *e, kvp_buf *ret)
     return st;
 }
 
-/* Failures that say something about the caller's deadline or this process, not about the identity. */
+/* Failures that say something about the caller's deadline or this process, not about the identity.
+ */
 static bool is_personal(kvp_status st)
 {
     return st == KVP_ERR_TIMEOUT || st == KVP_ERR_CLOSED || st == KVP_ERR_NO_MEMORY;
@@ -203,11 +207,11 @@ static void wake_all(entry *e, kvp_status st, const kvp_error *error)
 }
 
 /*
- * Fetch for all. The caller holds the right to (e->fetching). Entries are never removed, so @e stays
- * where it is without the lock.
+ * Fetch for all. The caller holds the right to (e->fetching). Entries are never removed, so @e
+ * stays where it is without the lock.
  */
-static kvp_status fetch(kvp_token_cache *cache, entry *e, const kvp_token_request *request, bool early,
-                        kvp_buf *ret_header, kvp_error *reterr)
+static kvp_status fetch(kvp_token_cache *cache, entry *e, const kvp_token_request *request,
+                        bool early, kvp_buf *ret_header, kvp_error *reterr)
 {
     kvp_access_token token = { .value = KVP_BUF_INIT_SECRET(0) };
     kvp_token_request own = *request;
@@ -260,7 +264,8 @@ static kvp_status wait_for_fetch(kvp_token_cache *cache, entry *e, waiter *w, in
     kvp_lock_give(&cache->lock);
     sem_destroy(&w->wake);
     if (!w->done)
-        return kvp_error_set(reterr, KVP_ERR_TIMEOUT, "no token in time: another thread is still asking for it");
+        return kvp_error_set(reterr, KVP_ERR_TIMEOUT,
+                             "no token in time: another thread is still asking for it");
     if (w->st != KVP_OK && reterr)
         *reterr = w->error;
     return w->st;
@@ -269,9 +274,9 @@ static kvp_status wait_for_fetch(kvp_token_cache *cache, entry *e, waiter *w, in
 /* What a caller does next. */
 typedef enum step { DONE, FETCH, FETCH_EARLY, WAIT } step;
 
-static step decide_locked(KVP_UNUSED kvp_token_cache *cache, entry *e, const kvp_token_request *request, waiter *w,
-                          kvp_buf *ret_header, kvp_status *ret_status, kvp_error *reterr)
-    KVP_REQUIRES(cache->lock)
+static step decide_locked(KVP_UNUSED kvp_token_cache *cache, entry *e,
+                          const kvp_token_request *request, waiter *w, kvp_buf *ret_header,
+                          kvp_status *ret_status, kvp_error *reterr) KVP_REQUIRES(cache->lock)
 {
     int64_t now = kvp_clock_mono_ms();
     bool good = is_good(e, request, now);
@@ -299,8 +304,8 @@ static step decide_locked(KVP_UNUSED kvp_token_cache *cache, entry *e, const kvp
     return good ? FETCH_EARLY : FETCH;
 }
 
-kvp_status kvp_token_cache_get(kvp_token_cache *cache, const kvp_token_request *request, kvp_buf *ret_header,
-                               kvp_error *reterr)
+kvp_status kvp_token_cache_get(kvp_token_cache *cache, const kvp_token_request *request,
+                               kvp_buf *ret_header, kvp_error *reterr)
 {
     for (;;) {
         kvp_status st = KVP_ERR_NO_MEMORY;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The OAuth2 v2 token endpoint (wire reference, section 2.3): one POST, a token or the authority's words. */
+/* The OAuth2 v2 token endpoint (wire reference, section 2.3): one POST, a token or the authority's
+ * words. */
 #include "auth/internal.h"
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -27,7 +28,8 @@ void kvp_access_token_clear(kvp_access_token *token)
  * Fetched anew five minutes before it expires, or after three quarters of a shorter life. Counted
  * from before the request was sent, and a little less: it must still be good when it arrives.
  */
-void kvp_access_token_times(kvp_access_token *token, int64_t now_ms, int64_t life_s, int64_t refresh_s)
+void kvp_access_token_times(kvp_access_token *token, int64_t now_ms, int64_t life_s,
+                            int64_t refresh_s)
 {
     int64_t life = (life_s < 0 ? 0 : life_s < LIFE_MAX_S ? life_s : LIFE_MAX_S) * 1000;
     int64_t slack = life / 10 < EXPIRY_SLACK_MS ? life / 10 : EXPIRY_SLACK_MS;
@@ -35,15 +37,17 @@ void kvp_access_token_times(kvp_access_token *token, int64_t now_ms, int64_t lif
 
     token->expires_mono_ms = now_ms + life - slack;
     token->refresh_mono_ms = now_ms + life - margin;
-    if (refresh_s > 0 && refresh_s < life / 1000 && now_ms + refresh_s * 1000 < token->refresh_mono_ms)
+    if (refresh_s > 0 && refresh_s < life / 1000 &&
+        now_ms + refresh_s * 1000 < token->refresh_mono_ms)
         token->refresh_mono_ms = now_ms + refresh_s * 1000;
 }
 
-static kvp_status take_token(const kvp_http_response *response, int64_t asked_ms, kvp_access_token *ret,
-                             kvp_error *reterr)
+static kvp_status take_token(const kvp_http_response *response, int64_t asked_ms,
+                             kvp_access_token *ret, kvp_error *reterr)
 {
     kvp_token_response token;
-    kvp_status st = kvp_jwk_parse_token(kvp_buf_str(&response->body), response->body.len, &token, reterr);
+    kvp_status st =
+        kvp_jwk_parse_token(kvp_buf_str(&response->body), response->body.len, &token, reterr);
 
     if (st != KVP_OK) {
         kvp_error_prefix(reterr, "the authority's answer: ");
@@ -53,7 +57,8 @@ static kvp_status take_token(const kvp_http_response *response, int64_t asked_ms
         token.expires_in = token.expires_on - kvp_clock_wall_us() / 1000000;
     kvp_access_token_clear(ret);
     kvp_buf_take(&ret->value, &token.access_token);
-    kvp_access_token_times(ret, asked_ms, token.expires_in >= 0 ? token.expires_in : LIFE_WHEN_UNKNOWN_S,
+    kvp_access_token_times(ret, asked_ms,
+                           token.expires_in >= 0 ? token.expires_in : LIFE_WHEN_UNKNOWN_S,
                            token.refresh_in);
     return KVP_OK;
 }
@@ -88,14 +93,18 @@ kvp_status kvp_token_endpoint(kvp_http *http, const kvp_token_request *request, 
     };
     KVP_CLEANUP(kvp_freep) char *url = NULL;
     kvp_http_response response = { 0 };
-    kvp_http_request post = { .method = "POST", .headers = headers, .header_count = KVP_ARRAY_LEN(headers),
-                              .body = form, .max_response = MAX_ANSWER };
+    kvp_http_request post = { .method = "POST",
+                              .headers = headers,
+                              .header_count = KVP_ARRAY_LEN(headers),
+                              .body = form,
+                              .max_response = MAX_ANSWER };
     int64_t asked_ms = kvp_clock_mono_ms();
     kvp_url parsed;
     kvp_status st;
 
     if (!kvp_tenant_valid(request->tenant))
-        return kvp_error_set(reterr, KVP_ERR_CONFIG, "`tenant` is not set, or is no tenant's name or id");
+        return kvp_error_set(reterr, KVP_ERR_CONFIG,
+                             "`tenant` is not set, or is no tenant's name or id");
     st = complete_form(request, form);
     url = kvp_asprintf("%s/%s/oauth2/v2.0/token", request->authority, request->tenant);
     if (st != KVP_OK || !url)

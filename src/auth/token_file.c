@@ -11,7 +11,8 @@
 
 #define REREAD_S 60
 
-kvp_status kvp_token_file_create(const kvp_credential_settings *settings, void **ret_state, kvp_error *reterr)
+kvp_status kvp_token_file_create(const kvp_credential_settings *settings, void **ret_state,
+                                 kvp_error *reterr)
 {
     char *path;
 
@@ -24,10 +25,11 @@ kvp_status kvp_token_file_create(const kvp_credential_settings *settings, void *
     return KVP_OK;
 }
 
-kvp_status kvp_token_file_get_token(void *state, kvp_http *http, const kvp_token_request *request, kvp_access_token *ret,
-                            kvp_error *reterr)
+kvp_status kvp_token_file_get_token(void *state, kvp_http *http, const kvp_token_request *request,
+                                    kvp_access_token *ret, kvp_error *reterr)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/=";
     kvp_buf token = KVP_BUF_INIT_SECRET(0);
     const char *path = state;
     kvp_status st = kvp_secret_file_read(path, &token, reterr);

@@ -17,8 +17,9 @@ static _Thread_local unsigned depth;
 
 /*
  * libcurl's memory: ours, for two reasons. Its strdup is libc's, whose memory a host bound with
- * RTLD_DEEPBIND and another allocator cannot free. And its copies of the Authorization header and of
- * bodies are wiped when it lets go of them. A host that initialised libcurl before us keeps its own.
+ * RTLD_DEEPBIND and another allocator cannot free. And its copies of the Authorization header and
+ * of bodies are wiped when it lets go of them. A host that initialised libcurl before us keeps its
+ * own.
  */
 static void *curl_malloc(size_t size)
 {
@@ -83,8 +84,8 @@ kvp_status kvp_curl_ready(kvp_error *reterr)
 
 /*
  * libcurl with CURLOPT_NOSIGNAL leaves SIGPIPE alone, and OpenSSL writes with plain write(). So the
- * signal is blocked in this thread, and if one came that was not there before, it is taken away. The
- * host's disposition is never touched.
+ * signal is blocked in this thread, and if one came that was not there before, it is taken away.
+ * The host's disposition is never touched.
  */
 kvp_curl_scope kvp_curl_enter(void)
 {

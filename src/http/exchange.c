@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One attempt: a request put into an easy handle, the answer taken out, and libcurl's result told in
- * our words. The handle keeps nothing of the caller's afterwards.
+ * One attempt: a request put into an easy handle, the answer taken out, and libcurl's result told
+ * in our words. The handle keeps nothing of the caller's afterwards.
  */
 #include "config.h"
 
@@ -60,7 +60,8 @@ static kvp_status add_header(kvp_exchange *exchange, const kvp_http_header *head
     if (!clean(header->name) || !clean(header->value))
         return KVP_ERR_INVALID;
     /* libcurl's notation for a header without value. */
-    st = kvp_buf_append_fmt(&line, header->value[0] ? "%s: %s" : "%s;", header->name, header->value);
+    st =
+        kvp_buf_append_fmt(&line, header->value[0] ? "%s: %s" : "%s;", header->name, header->value);
     if (st == KVP_OK)
         st = add_line(exchange, kvp_buf_str(&line));
     kvp_buf_clear(&line);
@@ -129,8 +130,9 @@ static CURLcode set_times(CURL *easy, const kvp_http *http, int64_t deadline_ms)
         left = INT32_MAX;
     rc = curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-                              (long)(http->connect_timeout_ms < left ? http->connect_timeout_ms : left));
+        rc = curl_easy_setopt(
+            easy, CURLOPT_CONNECTTIMEOUT_MS,
+            (long)(http->connect_timeout_ms < left ? http->connect_timeout_ms : left));
     return rc;
 }
 
@@ -188,14 +190,15 @@ static const char *tls_advice(CURLcode result, const char *text)
         return " (`ca_file` cannot be read or holds no certificate)";
     if (result == CURLE_PEER_FAILED_VERIFICATION)
         return " (is its authority a private one? name its certificate as `ca_file`)";
-    /* An authority of the right name with another key: OpenSSL then reports the arithmetic first, and
-     * libcurl shows that alone. It is what a server that was set up anew looks like. */
+    /* An authority of the right name with another key: OpenSSL then reports the arithmetic first,
+     * and libcurl shows that alone. It is what a server that was set up anew looks like. */
     if (strstr(text, "asn1 encoding routines"))
         return " (its certificate was not signed by the authority of that name in `ca_file`)";
     return "";
 }
 
-static kvp_outcome tls_failed(const char *peer, CURLcode result, const char *text, kvp_error *reterr)
+static kvp_outcome tls_failed(const char *peer, CURLcode result, const char *text,
+                              kvp_error *reterr)
 {
     kvp_error_set(reterr, KVP_ERR_TLS, "TLS with %s: %s%s", peer, text, tls_advice(result, text));
     return KVP_OUTCOME_FATAL;
@@ -223,7 +226,8 @@ static kvp_outcome network_failed(CURL *easy, CURLcode result, const char *peer,
         kvp_error_set(reterr, KVP_ERR_NETWORK, "the host name %s cannot be resolved", url->host);
         return KVP_OUTCOME_UNREACHABLE;
     case CURLE_COULDNT_RESOLVE_PROXY:
-        kvp_error_set(reterr, KVP_ERR_NETWORK, "the proxy for %s cannot be resolved: %s", peer, text);
+        kvp_error_set(reterr, KVP_ERR_NETWORK, "the proxy for %s cannot be resolved: %s", peer,
+                      text);
         return KVP_OUTCOME_UNREACHABLE;
     case CURLE_COULDNT_CONNECT:
         kvp_error_set(reterr, KVP_ERR_NETWORK, "cannot connect to %s: %s", peer, why ? why : text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a forked child does with the parent's connections: closes its copies of the sockets and never
- * touches the handles again, for libcurl and OpenSSL may have been forked in mid-flight. They are
- * kept in a list that nobody uses, so that leak checkers see where they are.
+ * What a forked child does with the parent's connections: closes its copies of the sockets and
+ * never touches the handles again, for libcurl and OpenSSL may have been forked in mid-flight. They
+ * are kept in a list that nobody uses, so that leak checkers see where they are.
  */
 #include "http/internal.h"
 #include "base/alloc.h"

@@ -40,9 +40,14 @@ void kvp_curl_leave(kvp_curl_scope *scope);
 
 /* ---- sockets (sockets.c) ---- */
 
-/** Have libcurl open and close its sockets through us: close-on-exec, and known to the child of a fork. */
+/**
+ * Have libcurl open and close its sockets through us: close-on-exec, and known to the child of a
+ * fork.
+ */
 void kvp_sockets_track(CURL *easy);
-/** In a child: close our copies of the parent's sockets. No byte goes out, the parent's stay open. */
+/**
+ * In a child: close our copies of the parent's sockets. No byte goes out, the parent's stay open.
+ */
 void kvp_sockets_close_all(void);
 /** Tests: how many are open. */
 unsigned kvp_sockets_count(void);
@@ -50,7 +55,7 @@ unsigned kvp_sockets_count(void);
 /* ---- trust (tls.c) ---- */
 typedef struct kvp_trust {
     char *ca_file;
-    kvp_buf bundle;     /**< system bundle and ca_file in one, where there is no hashed directory */
+    kvp_buf bundle; /**< system bundle and ca_file in one, where there is no hashed directory */
 } kvp_trust;
 kvp_status kvp_trust_init(kvp_trust *trust, const char *ca_file, kvp_error *reterr);
 void kvp_trust_clear(kvp_trust *trust);
@@ -61,10 +66,10 @@ CURLcode kvp_trust_apply(const kvp_trust *trust, CURL *easy);
 /** An easy handle with its kept-alive connection: idle in the pool, or one caller's. */
 typedef struct kvp_conn {
     CURL *easy;
-    uint64_t generation;            /**< process that made it; another one must not touch it */
+    uint64_t generation; /**< process that made it; another one must not touch it */
     int64_t idle_since_ms;
-    struct kvp_conn *next_idle;     /**< newest first */
-    struct kvp_conn *next, *prev;   /**< all of this pool */
+    struct kvp_conn *next_idle;   /**< newest first */
+    struct kvp_conn *next, *prev; /**< all of this pool */
     char error[CURL_ERROR_SIZE];
 } kvp_conn;
 
@@ -72,7 +77,7 @@ typedef struct kvp_conn {
 typedef struct kvp_waiter {
     sem_t wake;
     bool granted;
-    kvp_conn *conn;                 /**< what it was given; NULL: leave to make one */
+    kvp_conn *conn; /**< what it was given; NULL: leave to make one */
     struct kvp_waiter *next;
 } kvp_waiter;
 
@@ -110,7 +115,10 @@ CURL *kvp_easy_new(const kvp_http *http, char *error_buffer);
 kvp_status kvp_http_register(kvp_http *http, kvp_error *reterr);
 void kvp_http_unregister(kvp_http *http);
 void kvp_http_watch_fork(void);
-/** In a child: the parent's handles become unreachable for use, not freed; waiters and counts vanish. */
+/**
+ * In a child: the parent's handles become unreachable for use, not freed; waiters and counts
+ * vanish.
+ */
 void kvp_pool_after_fork(kvp_http *http, kvp_conn **graveyard);
 
 /* ---- one exchange (exchange.c) ---- */
@@ -130,10 +138,12 @@ typedef struct kvp_exchange {
     kvp_http_response *response;
     struct curl_slist *headers;
     size_t max_response;
-    kvp_status failed;       /**< why a callback stopped the transfer */
+    kvp_status failed; /**< why a callback stopped the transfer */
 } kvp_exchange;
 
-/** Fill @easy with @request; KVP_ERR_NO_MEMORY, KVP_ERR_INVALID. The caller is in KVP_CURL_SCOPE. */
+/**
+ * Fill @easy with @request; KVP_ERR_NO_MEMORY, KVP_ERR_INVALID. The caller is in KVP_CURL_SCOPE.
+ */
 kvp_status kvp_exchange_begin(kvp_exchange *exchange, CURL *easy, const kvp_http *http,
                               const kvp_http_request *request, const kvp_url *url,
                               int64_t deadline_ms, kvp_http_response *response);
@@ -149,8 +159,8 @@ void kvp_response_header(kvp_exchange *exchange, const char *line, size_t len);
 
 /* ---- trying again (retry.c) ---- */
 typedef struct kvp_retry {
-    unsigned pauses;         /**< exponential ones so far */
-    unsigned unreachable;    /**< quick ones so far */
+    unsigned pauses;      /**< exponential ones so far */
+    unsigned unreachable; /**< quick ones so far */
     unsigned stale;
 } kvp_retry;
 
@@ -158,11 +168,17 @@ typedef struct kvp_retry {
  * How long to wait before the next attempt: 0 or more ms; -1 for no further attempt.
  * @retry_after_ms  what the service asked for, or -1.
  */
-int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_after_ms, int64_t now_ms,
-                        int64_t deadline_ms);
-/** All requests through @http wait until then (at most 30 s): one limiter a service, for all threads. */
+int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_after_ms,
+                        int64_t now_ms, int64_t deadline_ms);
+/**
+ * All requests through @http wait until then (at most 30 s): one limiter a service, for all
+ * threads.
+ */
 void kvp_throttle_set(kvp_http *http, int64_t pause_ms);
-/** How long this caller should wait for it, jitter included; 0 when that would not end before its deadline. */
+/**
+ * How long this caller should wait for it, jitter included; 0 when that would not end before its
+ * deadline.
+ */
 int64_t kvp_throttle_pause(kvp_http *http, int64_t deadline_ms);
 /** Sleep in slices; false when @http was closed meanwhile. */
 bool kvp_http_sleep(kvp_http *http, int64_t ms);

@@ -24,7 +24,7 @@ typedef struct transfer {
     const char *text;
     kvp_url url;
     void *cookie;
-    int64_t again_ms;               /**< WAITING: when to try again */
+    int64_t again_ms; /**< WAITING: when to try again */
     char error[CURL_ERROR_SIZE];
 } transfer;
 
@@ -33,7 +33,7 @@ typedef struct run {
     const kvp_http_many *many;
     int64_t deadline_ms;
     CURLM *multi;
-    kvp_status st;                  /**< why all stops */
+    kvp_status st; /**< why all stops */
     kvp_error *reterr;
     transfer transfers[IN_FLIGHT];
 } run;
@@ -50,7 +50,8 @@ static void stop(run *r, kvp_status st, const kvp_error *error)
 /* Tell the caller how a transfer ended; its slot is free then. */
 static void report(run *r, transfer *t, kvp_status st, kvp_error *error)
 {
-    kvp_status verdict = r->many->done(r->many->user, t->cookie, st, st == KVP_OK ? &t->response : NULL, error);
+    kvp_status verdict =
+        r->many->done(r->many->user, t->cookie, st, st == KVP_OK ? &t->response : NULL, error);
 
     t->state = FREE;
     kvp_http_response_clear(&t->response);
@@ -60,7 +61,9 @@ static void report(run *r, transfer *t, kvp_status st, kvp_error *error)
 
 static void start(run *r, transfer *t)
 {
-    kvp_http_request request = { .method = "GET", .url = t->text, .headers = r->many->headers,
+    kvp_http_request request = { .method = "GET",
+                                 .url = t->text,
+                                 .headers = r->many->headers,
                                  .header_count = r->many->header_count,
                                  .max_response = r->many->max_response };
     kvp_error error = { .status = KVP_OK };
@@ -69,7 +72,8 @@ static void start(run *r, transfer *t)
     t->error[0] = '\0';
     if (!t->easy) {
         t->easy = kvp_easy_new(r->http, t->error);
-        if (!t->easy || curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) != CURLE_OK ||
+        if (!t->easy ||
+            curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) != CURLE_OK ||
             curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L) != CURLE_OK ||
             curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK)
             st = KVP_ERR_NO_MEMORY;
@@ -82,13 +86,15 @@ static void start(run *r, transfer *t)
             t->state = ACTIVE;
             return;
         }
-        (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_OUT_OF_MEMORY, &t->url, t->error, &st, NULL);
+        (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_OUT_OF_MEMORY, &t->url, t->error, &st,
+                               NULL);
     }
     kvp_error_set(&error, st, "a request to %s cannot be made", t->url.host);
     report(r, t, st, &error);
 }
 
-/* Take the caller's next request into a free slot, to be started at @at; false when there is none now. */
+/* Take the caller's next request into a free slot, to be started at @at; false when there is none
+ * now. */
 static bool take_next(run *r, transfer *t, int64_t now, int64_t at)
 {
     kvp_error error;
@@ -209,7 +215,8 @@ static void run_all(run *r)
         if (r->st != KVP_OK || (next == INT64_MAX && count(r, FREE) == IN_FLIGHT))
             return;
         if (kvp_clock_mono_ms() >= r->deadline_ms) {
-            kvp_error_set(&error, KVP_ERR_TIMEOUT, "the deadline passed in the middle of many requests");
+            kvp_error_set(&error, KVP_ERR_TIMEOUT,
+                          "the deadline passed in the middle of many requests");
             stop(r, KVP_ERR_TIMEOUT, &error);
         } else if (kvp_http_closed(r->http)) {
             kvp_error_set(&error, KVP_ERR_CLOSED, "the connections are being closed");
@@ -240,8 +247,8 @@ static void drop_rest(run *r)
             kvp_status ignored;
 
             curl_multi_remove_handle(r->multi, t->easy);
-            (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_ABORTED_BY_CALLBACK, &t->url, t->error,
-                                   &ignored, NULL);
+            (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_ABORTED_BY_CALLBACK, &t->url,
+                                   t->error, &ignored, NULL);
         }
         if (t->state != FREE) {
             kvp_error_set(&error, st, "not answered: the requests were stopped");
@@ -270,8 +277,9 @@ kvp_status kvp_http_perform_many(kvp_http *http, const kvp_http_many *many, int6
     *r = (run){ .http = http, .many = many, .deadline_ms = deadline_ms, .reterr = reterr };
     {
         KVP_CURL_SCOPE;
-        long connections = http->max_connections < CONNECTIONS_WITHOUT_HTTP2 ? (long)http->max_connections
-                                                                             : CONNECTIONS_WITHOUT_HTTP2;
+        long connections = http->max_connections < CONNECTIONS_WITHOUT_HTTP2
+                               ? (long)http->max_connections
+                               : CONNECTIONS_WITHOUT_HTTP2;
 
         r->multi = curl_multi_init();
         if (!r->multi) {

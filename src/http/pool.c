@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool: easy handles with their kept-alive connections, last in first out, so that few stay warm
- * and the rest grow old. The lock is held to take and give back, never over a libcurl call. Callers
- * beyond the maximum wait in a queue, each on a semaphore of its own: that works with the
+ * The pool: easy handles with their kept-alive connections, last in first out, so that few stay
+ * warm and the rest grow old. The lock is held to take and give back, never over a libcurl call.
+ * Callers beyond the maximum wait in a queue, each on a semaphore of its own: that works with the
  * application's mutexes too, hands handles over in order, and leaves nothing behind in a fork.
  */
 #include "config.h"
@@ -182,7 +182,8 @@ unsigned kvp_pool_size(kvp_http *http)
     return count;
 }
 
-/* What never changes from request to request. Options that fail are those we could not do without. */
+/* What never changes from request to request. Options that fail are those we could not do without.
+ */
 static CURLcode set_constants(const kvp_http *http, CURL *easy, char *error_buffer)
 {
     static const struct {

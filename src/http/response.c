@@ -75,7 +75,8 @@ typedef enum precision { SECONDS, MILLISECONDS } precision;
 
 static void set_retry_after(kvp_http_response *response, const char *value, precision how)
 {
-    int64_t pause = how == MILLISECONDS ? parse_number(value, MAX_PAUSE_MS) : parse_retry_after(value);
+    int64_t pause =
+        how == MILLISECONDS ? parse_number(value, MAX_PAUSE_MS) : parse_retry_after(value);
 
     if (pause >= 0 && (how == MILLISECONDS || response->retry_after_ms < 0))
         response->retry_after_ms = pause;
@@ -130,12 +131,9 @@ static const struct {
     const char *name;
     void (*take)(kvp_exchange *exchange, const char *value);
 } wanted[] = {
-    { "Content-Type", take_content_type },
-    { "x-ms-request-id", take_request_id },
-    { "WWW-Authenticate", take_challenge },
-    { "Location", take_location },
-    { "retry-after-ms", take_retry_ms },
-    { "x-ms-retry-after-ms", take_retry_ms },
+    { "Content-Type", take_content_type },  { "x-ms-request-id", take_request_id },
+    { "WWW-Authenticate", take_challenge }, { "Location", take_location },
+    { "retry-after-ms", take_retry_ms },    { "x-ms-retry-after-ms", take_retry_ms },
     { "Retry-After", take_retry },
 };
 
@@ -160,7 +158,8 @@ void kvp_response_header(kvp_exchange *exchange, const char *line, size_t len)
             continue;
         while (value < end && (*value == ' ' || *value == '\t'))
             value++;
-        while (end > value && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t'))
+        while (end > value &&
+               (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ' || end[-1] == '\t'))
             end--;
         text = kvp_strndup(value, (size_t)(end - value));
         if (!text) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When to try again, and one limiter a service: threads that all see a 429 at once must not all come
- * back at once.
+ * When to try again, and one limiter a service: threads that all see a 429 at once must not all
+ * come back at once.
  */
 #include "http/internal.h"
 #include "base/clock.h"
@@ -38,8 +38,8 @@ static int64_t exponential(unsigned pauses)
     return pause * 4 / 5 + spread(pause * 2 / 5 + 1);
 }
 
-int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_after_ms, int64_t now_ms,
-                        int64_t deadline_ms)
+int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_after_ms,
+                        int64_t now_ms, int64_t deadline_ms)
 {
     int64_t pause = -1;
 

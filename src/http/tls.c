@@ -18,8 +18,10 @@
 
 static const char *const directories[] = { "/etc/ssl/certs", "/etc/pki/tls/certs" };
 static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -62,7 +64,8 @@ static kvp_status append_file(const char *path, kvp_buf *ret, kvp_error *reterr)
     ssize_t got = -1;
 
     if (fd < 0)
-        return kvp_error_set(reterr, KVP_ERR_TLS, "cannot read `%s`: %s", path, strerrordesc_np(errno));
+        return kvp_error_set(reterr, KVP_ERR_TLS, "cannot read `%s`: %s", path,
+                             strerrordesc_np(errno));
     while (st == KVP_OK) {
         uint8_t *room = kvp_buf_reserve(ret, 65536);
 
@@ -76,7 +79,8 @@ static kvp_status append_file(const char *path, kvp_buf *ret, kvp_error *reterr)
         ret->len += (size_t)got;
     }
     if (st == KVP_OK && got < 0)
-        st = kvp_error_set(reterr, KVP_ERR_TLS, "cannot read `%s`: %s", path, strerrordesc_np(errno));
+        st = kvp_error_set(reterr, KVP_ERR_TLS, "cannot read `%s`: %s", path,
+                           strerrordesc_np(errno));
     close(fd);
     return st == KVP_OK ? kvp_buf_append(ret, "\n", 1) : st;
 }
@@ -118,6 +122,7 @@ CURLcode kvp_trust_apply(const kvp_trust *trust, CURL *easy)
     }
     rc = curl_easy_setopt(easy, CURLOPT_CAPATH, system_directory);
     if (rc == CURLE_OK)
-        rc = curl_easy_setopt(easy, CURLOPT_CAINFO, trust->ca_file ? trust->ca_file : system_bundle);
+        rc =
+            curl_easy_setopt(easy, CURLOPT_CAINFO, trust->ca_file ? trust->ca_file : system_bundle);
     return rc;
 }

@@ -25,11 +25,13 @@ static kvp_outcome attempt(kvp_http *http, const kvp_http_request *request, cons
         KVP_CURL_SCOPE;
 
         conn->error[0] = '\0';
-        *ret_status = kvp_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
+        *ret_status =
+            kvp_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
         if (*ret_status == KVP_OK) {
             CURLcode rc = curl_easy_perform(conn->easy);
 
-            outcome = kvp_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
+            outcome =
+                kvp_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
             broken = rc != CURLE_OK;
         } else {
             kvp_error_set(reterr, *ret_status, "a request to %s cannot be made", url->host);
@@ -55,7 +57,8 @@ static kvp_status perform(kvp_http *http, const kvp_http_request *request, const
         outcome = attempt(http, request, url, deadline_ms, response, &st, reterr);
         if (request->no_retry)
             return st;
-        pause = kvp_retry_pause(&retry, outcome, response->retry_after_ms, kvp_clock_mono_ms(), deadline_ms);
+        pause = kvp_retry_pause(&retry, outcome, response->retry_after_ms, kvp_clock_mono_ms(),
+                                deadline_ms);
         if (outcome == KVP_OUTCOME_BUSY &&
             (response->status == 429 || response->retry_after_ms > 0))
             kvp_throttle_set(http, response->retry_after_ms >= 0 ? response->retry_after_ms
@@ -96,7 +99,9 @@ kvp_status kvp_http_perform(kvp_http *http, const kvp_http_request *request, int
 void kvp_http_preconnect(kvp_http *http, const char *url)
 {
     /* libcurl keeps no connection that has carried nothing, so the least there is is sent. */
-    kvp_http_request request = { .method = "HEAD", .url = url, .no_retry = true, .max_response = 65536 };
+    kvp_http_request request = {
+        .method = "HEAD", .url = url, .no_retry = true, .max_response = 65536
+    };
     kvp_http_response response = { 0 };
 
     (void)kvp_http_perform(http, &request, kvp_clock_mono_ms() + PRECONNECT_MS, &response, NULL);

@@ -23,7 +23,8 @@ static size_t skip_prefix(const char *s, const char *prefix)
     return i;
 }
 
-/* A host name or dotted address: labels of letters, digits, hyphens, underscores; no empty label. */
+/* A host name or dotted address: labels of letters, digits, hyphens, underscores; no empty label.
+ */
 static const char *parse_name(const char *s, kvp_url *url)
 {
     size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");

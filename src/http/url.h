@@ -11,10 +11,10 @@
 
 typedef struct kvp_url {
     bool https;
-    bool ipv6;          /**< @host is an IPv6 address, without its brackets */
-    char host[254];     /**< lower case */
-    unsigned port;      /**< 443 or 80 where the URL names none */
-    const char *path;   /**< what follows, into the parsed string: "", or from '/' or '?' on */
+    bool ipv6;        /**< @host is an IPv6 address, without its brackets */
+    char host[254];   /**< lower case */
+    unsigned port;    /**< 443 or 80 where the URL names none */
+    const char *path; /**< what follows, into the parsed string: "", or from '/' or '?' on */
 } kvp_url;
 
 /** Whether @url is a plain http:// or https:// URL; fills @ret if so. Accepts NULL. */

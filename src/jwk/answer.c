@@ -87,8 +87,9 @@ void kvp_token_response_clear(kvp_token_response *response)
 kvp_status kvp_jwk_parse_token(const char *json, size_t len, kvp_token_response *ret,
                                kvp_error *reterr)
 {
-    kvp_token_response response = { .access_token = KVP_BUF_INIT_SECRET(0), .expires_in = -1,
-                                    .expires_on = -1, .refresh_in = -1 };
+    kvp_token_response response = {
+        .access_token = KVP_BUF_INIT_SECRET(0), .expires_in = -1, .expires_on = -1, .refresh_in = -1
+    };
     json_auto_t *root = NULL;
     const char *token = NULL;
     kvp_status st = kvp_json_load(json, len, &root, reterr);

@@ -10,7 +10,8 @@
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static kvp_status encode(const char *alphabet, bool padded, const uint8_t *in, size_t len, kvp_buf *ret)
+static kvp_status encode(const char *alphabet, bool padded, const uint8_t *in, size_t len,
+                         kvp_buf *ret)
 {
     size_t left = len, out_len;
     uint8_t *out;
@@ -57,8 +58,10 @@ static int sextet(char c, char c62, char c63)
 }
 
 /* Decode @len characters without padding, of either alphabet; line breaks pass if @breaks. What is
- * written stays within @most: four characters make three bytes, and of a rest only whole bytes count. */
-static kvp_status decode(const char *text, size_t len, char c62, char c63, bool breaks, kvp_buf *ret)
+ * written stays within @most: four characters make three bytes, and of a rest only whole bytes
+ * count. */
+static kvp_status decode(const char *text, size_t len, char c62, char c63, bool breaks,
+                         kvp_buf *ret)
 {
     size_t old_len = ret->len, most = len / 4 * 3 + len % 4 * 3 / 4;
     uint32_t bits = 0;

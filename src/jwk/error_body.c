@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Error bodies: the vault's (wire reference, section 9), the token endpoint's (RFC 6749 §5.2), and
- * those of gateways, which are no JSON at all. Whatever comes ends up as printable text in one line.
+ * those of gateways, which are no JSON at all. Whatever comes ends up as printable text in one
+ * line.
  */
 #include "jwk/internal.h"
 
 #include <string.h>
 
-/* How many bytes the UTF-8 sequence at @s has, 0 if it is none, as far as telling text from noise needs. */
+/* How many bytes the UTF-8 sequence at @s has, 0 if it is none, as far as telling text from noise
+ * needs. */
 static size_t sequence_len(const char *s, size_t left)
 {
     unsigned char c = (unsigned char)s[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t len = c < 0x80                ? 1
+                 : c >= 0xc2 && c < 0xe0 ? 2
+                 : c >= 0xe0 && c < 0xf0 ? 3
+                 : c >= 0xf0 && c < 0xf5 ? 4
+                                         : 0;
 
     if (len == 0 || len > left)
         return 0;

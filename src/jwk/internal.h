@@ -7,14 +7,18 @@
 
 #include <jansson.h>
 
-/** Documents nest at most this deep; the parser recurses, and a host's thread may have a small stack. */
+/**
+ * Documents nest at most this deep; the parser recurses, and a host's thread may have a small
+ * stack.
+ */
 #define KVP_JSON_MAX_DEPTH 32
 
 /** Parse an object. KVP_ERR_PARSE says where it broke, never what was there: it may be a secret. */
 kvp_status kvp_json_load(const char *json, size_t len, json_t **ret, kvp_error *reterr);
 
 /**
- * A member of an object by type. Absent and `null` are the same and leave the output as it is unless
+ * A member of an object by type. Absent and `null` are the same and leave the output as it is
+ * unless
  * @required; another type is KVP_ERR_PARSE, which names @path + @name ("key." and "kid"). Outputs
  * are borrowed from @object.
  */

@@ -58,7 +58,8 @@ kvp_status kvp_json_load(const char *json, size_t len, json_t **ret, kvp_error *
     return KVP_OK;
 }
 
-static kvp_status wrong_type(const char *path, const char *name, const char *want, kvp_error *reterr)
+static kvp_status wrong_type(const char *path, const char *name, const char *want,
+                             kvp_error *reterr)
 {
     return kvp_error_set(reterr, KVP_ERR_PARSE, "`%s%s` is no %s", path, name, want);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Key bundles and pages of key lists. What the service sends for keys we have no use for (an unknown
- * kty or curve) is accepted as such: one new kind of key must not hide all others.
+ * Key bundles and pages of key lists. What the service sends for keys we have no use for (an
+ * unknown kty or curve) is accepted as such: one new kind of key must not hide all others.
  */
 #include "jwk/internal.h"
 #include "base/alloc.h"
@@ -13,16 +13,17 @@
 #define KEY_SIZE_MAX 16384
 
 const kvp_op_info kvp_ops[] = {
-    { "sign", KVP_OP_SIGN },       { "verify", KVP_OP_VERIFY },   { "encrypt", KVP_OP_ENCRYPT },
-    { "decrypt", KVP_OP_DECRYPT }, { "wrapKey", KVP_OP_WRAP },    { "unwrapKey", KVP_OP_UNWRAP },
-    { "import", KVP_OP_IMPORT },   { "deriveKey", KVP_OP_DERIVE }, { "export", KVP_OP_EXPORT },
-    { NULL, 0 },
+    { "sign", KVP_OP_SIGN },       { "verify", KVP_OP_VERIFY },
+    { "encrypt", KVP_OP_ENCRYPT }, { "decrypt", KVP_OP_DECRYPT },
+    { "wrapKey", KVP_OP_WRAP },    { "unwrapKey", KVP_OP_UNWRAP },
+    { "import", KVP_OP_IMPORT },   { "deriveKey", KVP_OP_DERIVE },
+    { "export", KVP_OP_EXPORT },   { NULL, 0 },
 };
 
 const kvp_kty_info kvp_ktys[] = {
-    { "RSA", KVP_KTY_RSA, false },     { "RSA-HSM", KVP_KTY_RSA, true },
-    { "EC", KVP_KTY_EC, false },       { "EC-HSM", KVP_KTY_EC, true },
-    { "oct", KVP_KTY_OCT, false },     { "oct-HSM", KVP_KTY_OCT, true },
+    { "RSA", KVP_KTY_RSA, false },    { "RSA-HSM", KVP_KTY_RSA, true },
+    { "EC", KVP_KTY_EC, false },      { "EC-HSM", KVP_KTY_EC, true },
+    { "oct", KVP_KTY_OCT, false },    { "oct-HSM", KVP_KTY_OCT, true },
     { NULL, KVP_KTY_UNKNOWN, false },
 };
 
@@ -69,8 +70,9 @@ static kvp_status parse_rsa(const json_t *jwk, kvp_key *key, kvp_error *reterr)
 }
 
 /*
- * Coordinates have the curve's width (RFC 7518 §6.2.1.2), but a vault gives an imported key back the way
- * it came, and some tools leave the zeros in front off: recorded traffic has P-521 keys of 65 bytes.
+ * Coordinates have the curve's width (RFC 7518 §6.2.1.2), but a vault gives an imported key back
+ * the way it came, and some tools leave the zeros in front off: recorded traffic has P-521 keys of
+ * 65 bytes.
  */
 static kvp_status parse_coordinate(const json_t *jwk, const char *name, unsigned len, kvp_buf *ret,
                                    kvp_error *reterr)
@@ -127,7 +129,8 @@ static kvp_status parse_ops(const json_t *jwk, uint32_t *ret, kvp_error *reterr)
         return KVP_OK;
     if (!json_is_array(ops))
         return kvp_error_set(reterr, KVP_ERR_PARSE, "`key.key_ops` is no array");
-    json_array_foreach(ops, i, op) {
+    json_array_foreach(ops, i, op)
+    {
         if (!json_is_string(op))
             return kvp_error_set(reterr, KVP_ERR_PARSE, "`key.key_ops[%zu]` is no string", i);
         for (const kvp_op_info *info = kvp_ops; info->name; info++)
@@ -214,7 +217,8 @@ static kvp_status parse_tags(const json_t *root, kvp_key *key, kvp_error *reterr
     key->tags = kvp_calloc(json_object_size(object), sizeof(*key->tags));
     if (!key->tags)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "tags");
-    json_object_foreach(object, name, value) {
+    json_object_foreach(object, name, value)
+    {
         kvp_tag *tag = &key->tags[key->tag_count];
 
         if (json_is_null(value))
@@ -230,7 +234,8 @@ static kvp_status parse_tags(const json_t *root, kvp_key *key, kvp_error *reterr
     return KVP_OK;
 }
 
-/* What a bundle and a list item share. @holder has the kid, @root all else; @path leads to the kid. */
+/* What a bundle and a list item share. @holder has the kid, @root all else; @path leads to the kid.
+ */
 static kvp_status parse_common(const json_t *root, const json_t *holder, const char *path,
                                kvp_key *key, kvp_error *reterr)
 {
@@ -273,7 +278,8 @@ kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kv
     return KVP_OK;
 }
 
-static kvp_status parse_item(const json_t *item, size_t index, kvp_key_list *list, kvp_error *reterr)
+static kvp_status parse_item(const json_t *item, size_t index, kvp_key_list *list,
+                             kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_key_freep) kvp_key *key = kvp_calloc(1, sizeof(*key));
     kvp_status st;
@@ -308,8 +314,10 @@ kvp_status kvp_jwk_parse_key_page(const char *json, size_t len, kvp_key_list *li
     value = json_object_get(root, "value");
     /* A page may be empty; some services say so with null. */
     if (!value || (!json_is_array(value) && !json_is_null(value)))
-        return kvp_error_set(reterr, KVP_ERR_PARSE, "`value` is %s", value ? "no array" : "missing");
-    json_array_foreach(value, i, item) {
+        return kvp_error_set(reterr, KVP_ERR_PARSE, "`value` is %s",
+                             value ? "no array" : "missing");
+    json_array_foreach(value, i, item)
+    {
         st = parse_item(item, i, list, reterr);
         if (st != KVP_OK)
             break;

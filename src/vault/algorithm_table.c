@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The service's algorithms, a row each: its name for them and what sign takes (wire reference, section 5). */
+/* The service's algorithms, a row each: its name for them and what sign takes (wire reference,
+ * section 5). */
 #include "vault/vault.h"
 
 #define ROW(id, text, len) [KVP_ALG_##id] = { .name = (text), .digest_len = (len) }

@@ -29,7 +29,8 @@ static kvp_shared_challenge *shared_new(kvp_challenge *take)
     return shared;
 }
 
-static kvp_status guess_challenge(kvp_vault *vault, const kvp_vault_options *options, kvp_error *reterr)
+static kvp_status guess_challenge(kvp_vault *vault, const kvp_vault_options *options,
+                                  kvp_error *reterr)
 {
     kvp_challenge challenge = { 0 };
     kvp_status st;
@@ -62,8 +63,9 @@ static kvp_status fill(kvp_vault *vault, const kvp_vault_options *options, kvp_e
 
     if (!kvp_url_parse(options->url, &url) || !kvp_http_url_allowed(options->url) ||
         (url.path[0] != '\0' && strcmp(url.path, "/") != 0))
-        return kvp_error_set(reterr, KVP_ERR_CONFIG,
-                             "`url` must be https://HOST[:PORT] (http:// for loopback only), without a path");
+        return kvp_error_set(
+            reterr, KVP_ERR_CONFIG,
+            "`url` must be https://HOST[:PORT] (http:// for loopback only), without a path");
     if (!options->api_version || !is_version_text(options->api_version))
         return kvp_error_set(reterr, KVP_ERR_CONFIG, "`api_version` must look like 7.4");
     vault->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
@@ -153,8 +155,8 @@ void kvp_shared_challenge_unref(kvp_vault *vault, kvp_shared_challenge *shared)
 }
 
 /* Remember what the vault said, and give it back as a reference: for this call with its claims. */
-static kvp_status remember(kvp_vault *vault, const char *www_authenticate, kvp_shared_challenge **ret,
-                           kvp_error *reterr)
+static kvp_status remember(kvp_vault *vault, const char *www_authenticate,
+                           kvp_shared_challenge **ret, kvp_error *reterr)
 {
     kvp_challenge challenge = { 0 };
     kvp_shared_challenge *shared, *old = NULL;
@@ -216,8 +218,8 @@ void kvp_call_object(kvp_call *call, const char *id)
 }
 
 /* One request; @authorization NULL for the one that asks for the challenge. */
-static kvp_status send_once(kvp_call *call, const char *method, const char *url, const kvp_buf *body,
-                            const kvp_buf *authorization, kvp_error *reterr)
+static kvp_status send_once(kvp_call *call, const char *method, const char *url,
+                            const kvp_buf *body, const kvp_buf *authorization, kvp_error *reterr)
 {
     kvp_http_header headers[] = {
         { "Accept", "application/json", false },
@@ -240,8 +242,9 @@ static kvp_status send_once(kvp_call *call, const char *method, const char *url,
     return st;
 }
 
-kvp_status kvp_call_authorize(kvp_call *call, const char *method, const char *url, kvp_buf *ret_header,
-                              kvp_shared_challenge **ret_challenge, bool *ret_answered, kvp_error *reterr)
+kvp_status kvp_call_authorize(kvp_call *call, const char *method, const char *url,
+                              kvp_buf *ret_header, kvp_shared_challenge **ret_challenge,
+                              bool *ret_answered, kvp_error *reterr)
 {
     kvp_shared_challenge *challenge = challenge_ref(call->vault);
     kvp_status st = KVP_OK;
@@ -259,8 +262,8 @@ kvp_status kvp_call_authorize(kvp_call *call, const char *method, const char *ur
             st = remember(call->vault, call->response.www_authenticate, &challenge, reterr);
     }
     if (st == KVP_OK)
-        st = kvp_identity_authorize(call->vault->identity, &challenge->challenge, call->deadline_ms, ret_header,
-                                    reterr);
+        st = kvp_identity_authorize(call->vault->identity, &challenge->challenge, call->deadline_ms,
+                                    ret_header, reterr);
     if (st != KVP_OK) {
         kvp_shared_challenge_unref(call->vault, challenge);
         return st;
@@ -289,8 +292,10 @@ kvp_status kvp_call_reauthorize(kvp_call *call, const char *www_authenticate, kv
         *challenge = fresh;
     }
     if (st == KVP_OK)
-        st = kvp_identity_authorize(vault->identity, &(*challenge)->challenge, call->deadline_ms, &another, reterr);
-    if (st == KVP_OK && another.len == header->len && kvp_equal_secret(another.data, header->data, header->len))
+        st = kvp_identity_authorize(vault->identity, &(*challenge)->challenge, call->deadline_ms,
+                                    &another, reterr);
+    if (st == KVP_OK && another.len == header->len &&
+        kvp_equal_secret(another.data, header->data, header->len))
         st = KVP_ERR_HTTP;
     if (st == KVP_OK)
         kvp_buf_take(header, &another);
@@ -309,8 +314,8 @@ kvp_status kvp_vault_judge(const kvp_http_response *response, kvp_error *reterr)
     return KVP_ERR_HTTP;
 }
 
-static kvp_status send_authorized(kvp_call *call, const char *method, const char *url, const kvp_buf *body,
-                                  kvp_error *reterr)
+static kvp_status send_authorized(kvp_call *call, const char *method, const char *url,
+                                  const kvp_buf *body, kvp_error *reterr)
 {
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_shared_challenge *challenge = NULL;
@@ -320,7 +325,8 @@ static kvp_status send_authorized(kvp_call *call, const char *method, const char
     if (st == KVP_OK && !answered)
         st = send_once(call, method, url, body, &header, reterr);
     if (st == KVP_OK && !answered && call->response.status == 401) {
-        st = kvp_call_reauthorize(call, call->response.www_authenticate, &header, &challenge, reterr);
+        st = kvp_call_reauthorize(call, call->response.www_authenticate, &header, &challenge,
+                                  reterr);
         if (st == KVP_OK)
             st = send_once(call, method, url, body, &header, reterr);
         else if (st == KVP_ERR_HTTP)

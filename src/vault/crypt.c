@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Use of keys (wire reference, section 5): sign, verify, encrypt, decrypt, wrap, unwrap; random bytes. */
+/* Use of keys (wire reference, section 5): sign, verify, encrypt, decrypt, wrap, unwrap; random
+ * bytes. */
 #include "vault/internal.h"
 #include "base/alloc.h"
 
@@ -7,9 +8,10 @@
 
 #define RANDOM_PIECE 128
 
-/* POST @body to an operation of a key; the operation must be on one version, the one seen before. */
-static kvp_status post_operation(kvp_call *call, const char *name, const char *version, const char *operation,
-                                 const kvp_buf *body, kvp_error *reterr)
+/* POST @body to an operation of a key; the operation must be on one version, the one seen before.
+ */
+static kvp_status post_operation(kvp_call *call, const char *name, const char *version,
+                                 const char *operation, const kvp_buf *body, kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_freep) char *path = NULL;
     kvp_status st;
@@ -20,14 +22,14 @@ static kvp_status post_operation(kvp_call *call, const char *name, const char *v
     return st == KVP_OK ? kvp_call_path(call, "POST", path, body, reterr) : st;
 }
 
-/* Result and check that it comes from the key that was asked: a service that used another version must
- * not pass for a signature of this one. */
-static kvp_status take_result(kvp_call *call, const char *name, const char *version, kvp_operation_result *ret,
-                              kvp_error *reterr)
+/* Result and check that it comes from the key that was asked: a service that used another version
+ * must not pass for a signature of this one. */
+static kvp_status take_result(kvp_call *call, const char *name, const char *version,
+                              kvp_operation_result *ret, kvp_error *reterr)
 {
     kvp_key answered = { 0 };
-    kvp_status st = kvp_jwk_parse_operation((const char *)call->response.body.data, call->response.body.len, ret,
-                                            reterr);
+    kvp_status st = kvp_jwk_parse_operation((const char *)call->response.body.data,
+                                            call->response.body.len, ret, reterr);
 
     if (st == KVP_OK && ret->kid) {
         kvp_call_object(call, ret->kid);
@@ -52,8 +54,9 @@ static bool is_usable(kvp_alg alg, kvp_error *reterr)
     return false;
 }
 
-static kvp_status operate(kvp_vault *vault, const char *operation, const char *name, const char *version,
-                          const kvp_buf *body, kvp_trace *trace, kvp_operation_result *ret, kvp_error *reterr)
+static kvp_status operate(kvp_vault *vault, const char *operation, const char *name,
+                          const char *version, const kvp_buf *body, kvp_trace *trace,
+                          kvp_operation_result *ret, kvp_error *reterr)
 {
     kvp_call call;
     kvp_status st = kvp_call_begin(&call, vault, trace, reterr);
@@ -79,7 +82,8 @@ kvp_status kvp_vault_sign(kvp_vault *vault, const char *name, const char *versio
     if (!is_usable(alg, reterr))
         return KVP_ERR_INVALID;
     if (wanted != 0 && len != wanted)
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "%s signs %zu bytes, not %zu", kvp_alg_name(alg), wanted, len);
+        return kvp_error_set(reterr, KVP_ERR_INVALID, "%s signs %zu bytes, not %zu",
+                             kvp_alg_name(alg), wanted, len);
     st = kvp_jwk_format_operation(kvp_alg_name(alg), value, len, NULL, NULL, NULL, &body);
     if (st != KVP_OK)
         kvp_error_set(reterr, st, "sign request");
@@ -95,8 +99,8 @@ kvp_status kvp_vault_sign(kvp_vault *vault, const char *name, const char *versio
 }
 
 kvp_status kvp_vault_verify(kvp_vault *vault, const char *name, const char *version, kvp_alg alg,
-                            const void *digest, size_t len, const void *sig, size_t sig_len, kvp_trace *trace,
-                            kvp_error *reterr)
+                            const void *digest, size_t len, const void *sig, size_t sig_len,
+                            kvp_trace *trace, kvp_error *reterr)
 {
     kvp_buf body = KVP_BUF_INIT_SECRET(0);
     kvp_call call;
@@ -114,7 +118,8 @@ kvp_status kvp_vault_verify(kvp_vault *vault, const char *name, const char *vers
     else
         st = post_operation(&call, name, version, "verify", &body, reterr);
     if (st == KVP_OK) {
-        st = kvp_jwk_parse_verify((const char *)call.response.body.data, call.response.body.len, &valid, reterr);
+        st = kvp_jwk_parse_verify((const char *)call.response.body.data, call.response.body.len,
+                                  &valid, reterr);
         if (st != KVP_OK)
             kvp_error_prefix(reterr, "the vault's answer: ");
         else if (!valid)
@@ -125,9 +130,10 @@ kvp_status kvp_vault_verify(kvp_vault *vault, const char *name, const char *vers
     return st;
 }
 
-kvp_status kvp_vault_crypt(kvp_vault *vault, kvp_crypt what, const char *name, const char *version, kvp_alg alg,
-                           const void *in, size_t in_len, const kvp_buf *iv, const kvp_buf *aad,
-                           const kvp_buf *tag, kvp_trace *trace, kvp_operation_result *ret, kvp_error *reterr)
+kvp_status kvp_vault_crypt(kvp_vault *vault, kvp_crypt what, const char *name, const char *version,
+                           kvp_alg alg, const void *in, size_t in_len, const kvp_buf *iv,
+                           const kvp_buf *aad, const kvp_buf *tag, kvp_trace *trace,
+                           kvp_operation_result *ret, kvp_error *reterr)
 {
     static const char *const operations[] = {
         [KVP_CRYPT_ENCRYPT] = "encrypt",
@@ -167,10 +173,11 @@ static kvp_status random_piece(kvp_call *call, size_t len, uint8_t *ret, kvp_err
     else
         st = kvp_call_path(call, "POST", "/rng", &body, reterr);
     if (st == KVP_OK) {
-        st = kvp_jwk_parse_operation((const char *)call->response.body.data, call->response.body.len, &result, reterr);
+        st = kvp_jwk_parse_operation((const char *)call->response.body.data,
+                                     call->response.body.len, &result, reterr);
         if (st == KVP_OK && result.value.len != len)
-            st = kvp_error_set(reterr, KVP_ERR_PARSE, "%zu random bytes where %zu were asked for", result.value.len,
-                               len);
+            st = kvp_error_set(reterr, KVP_ERR_PARSE, "%zu random bytes where %zu were asked for",
+                               result.value.len, len);
         if (st != KVP_OK)
             kvp_error_prefix(reterr, "the vault's answer: ");
     }
@@ -181,7 +188,8 @@ static kvp_status random_piece(kvp_call *call, size_t len, uint8_t *ret, kvp_err
     return st;
 }
 
-kvp_status kvp_vault_random(kvp_vault *vault, void *ret, size_t len, kvp_trace *trace, kvp_error *reterr)
+kvp_status kvp_vault_random(kvp_vault *vault, void *ret, size_t len, kvp_trace *trace,
+                            kvp_error *reterr)
 {
     kvp_buf bytes = KVP_BUF_INIT_SECRET(len);
     kvp_call call;

@@ -15,10 +15,10 @@ typedef struct kvp_shared_challenge {
 
 struct kvp_vault {
     kvp_lock lock;
-    char *url;                      /**< without trailing slash */
+    char *url; /**< without trailing slash */
     kvp_url origin;
     char *api_version;
-    char *authority;                /**< configured, or NULL */
+    char *authority; /**< configured, or NULL */
     int64_t timeout_ms;
     kvp_http *http;
     kvp_identity *identity;
@@ -29,9 +29,9 @@ struct kvp_vault {
 typedef struct kvp_call {
     kvp_vault *vault;
     int64_t deadline_ms;
-    kvp_trace *trace;               /**< the caller's, or own_trace */
+    kvp_trace *trace; /**< the caller's, or own_trace */
     kvp_trace own_trace;
-    kvp_http_response response;     /**< the last answer */
+    kvp_http_response response; /**< the last answer */
 } kvp_call;
 
 kvp_status kvp_call_begin(kvp_call *call, kvp_vault *vault, kvp_trace *trace, kvp_error *reterr);
@@ -48,12 +48,13 @@ kvp_status kvp_call_url(kvp_call *call, const char *method, const char *url, con
                         kvp_error *reterr);
 
 /**
- * Append the Authorization header's value to @ret_header: asks the vault with @method and @url first if
- * what it wants is not known. When that request was answered by something else than a
+ * Append the Authorization header's value to @ret_header: asks the vault with @method and @url
+ * first if what it wants is not known. When that request was answered by something else than a
  * challenge, @ret_answered is true and there is no header. @ret_challenge is a reference.
  */
-kvp_status kvp_call_authorize(kvp_call *call, const char *method, const char *url, kvp_buf *ret_header,
-                              kvp_shared_challenge **ret_challenge, bool *ret_answered, kvp_error *reterr);
+kvp_status kvp_call_authorize(kvp_call *call, const char *method, const char *url,
+                              kvp_buf *ret_header, kvp_shared_challenge **ret_challenge,
+                              bool *ret_answered, kvp_error *reterr);
 /**
  * After a 401 for @header: forget that token, take the new challenge in, get another token into
  * @header. KVP_OK: worth another attempt. KVP_ERR_HTTP: it is not; the 401 is final.
@@ -68,12 +69,15 @@ char *kvp_vault_address(const kvp_vault *vault, const char *path) KVP_WARN_UNUSE
 /** Fill @reterr from an answer that is no 2xx; returns KVP_ERR_HTTP. */
 kvp_status kvp_vault_judge(const kvp_http_response *response, kvp_error *reterr);
 
-/** A new string `/keys/NAME[/VERSION][/OPERATION]`. KVP_ERR_INVALID for what is no name or version. */
+/**
+ * A new string `/keys/NAME[/VERSION][/OPERATION]`. KVP_ERR_INVALID for what is no name or version.
+ */
 kvp_status kvp_key_path(const char *name, const char *version, const char *operation, char **ret,
                         kvp_error *reterr);
 
 /** Whether @key is the one asked for; KVP_ERR_PARSE. @version NULL or "": any. */
-kvp_status kvp_key_matches(const kvp_key *key, const char *name, const char *version, kvp_error *reterr);
+kvp_status kvp_key_matches(const kvp_key *key, const char *name, const char *version,
+                           kvp_error *reterr);
 
 /** Note which object the service spoke of. */
 void kvp_call_object(kvp_call *call, const char *id);

@@ -9,7 +9,8 @@
 
 static bool is_name(const char *s)
 {
-    size_t len = s ? strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") : 0;
+    size_t len =
+        s ? strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") : 0;
 
     return len > 0 && len <= MAX_NAME && s[len] == '\0';
 }
@@ -20,9 +21,10 @@ kvp_status kvp_key_path(const char *name, const char *version, const char *opera
     bool pinned = version && version[0] != '\0';
 
     if (!is_name(name) || (pinned && !is_name(version)))
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "a key's name is 1 to 127 letters, digits and hyphens");
-    *ret = kvp_asprintf("/keys/%s%s%s%s%s", name, pinned ? "/" : "", pinned ? version : "", operation ? "/" : "",
-                        operation ? operation : "");
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "a key's name is 1 to 127 letters, digits and hyphens");
+    *ret = kvp_asprintf("/keys/%s%s%s%s%s", name, pinned ? "/" : "", pinned ? version : "",
+                        operation ? "/" : "", operation ? operation : "");
     return *ret ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "address");
 }
 
@@ -40,10 +42,13 @@ static bool same_name(const char *a, const char *b)
     }
 }
 
-kvp_status kvp_key_matches(const kvp_key *key, const char *name, const char *version, kvp_error *reterr)
+kvp_status kvp_key_matches(const kvp_key *key, const char *name, const char *version,
+                           kvp_error *reterr)
 {
-    if (!same_name(key->name, name) || (version && version[0] != '\0' && !same_name(key->version, version)))
-        return kvp_error_set(reterr, KVP_ERR_PARSE, "the vault answered with another key than was asked for");
+    if (!same_name(key->name, name) ||
+        (version && version[0] != '\0' && !same_name(key->version, version)))
+        return kvp_error_set(reterr, KVP_ERR_PARSE,
+                             "the vault answered with another key than was asked for");
     return KVP_OK;
 }
 
@@ -51,7 +56,8 @@ static kvp_status take_key(const kvp_http_response *response, const char *name, 
                            kvp_key **ret, kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_key_freep) kvp_key *key = NULL;
-    kvp_status st = kvp_jwk_parse_key((const char *)response->body.data, response->body.len, &key, reterr);
+    kvp_status st =
+        kvp_jwk_parse_key((const char *)response->body.data, response->body.len, &key, reterr);
 
     if (st != KVP_OK) {
         kvp_error_prefix(reterr, "the vault's answer: ");
@@ -64,9 +70,9 @@ static kvp_status take_key(const kvp_http_response *response, const char *name, 
 }
 
 /* A request that is answered with a key bundle. */
-static kvp_status request_key(kvp_vault *vault, const char *method, const char *name, const char *version,
-                              const char *operation, const kvp_buf *body, kvp_trace *trace, kvp_key **ret,
-                              kvp_error *reterr)
+static kvp_status request_key(kvp_vault *vault, const char *method, const char *name,
+                              const char *version, const char *operation, const kvp_buf *body,
+                              kvp_trace *trace, kvp_key **ret, kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_freep) char *path = NULL;
     kvp_key *key = NULL;
@@ -88,8 +94,8 @@ static kvp_status request_key(kvp_vault *vault, const char *method, const char *
     return st;
 }
 
-kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *version, kvp_trace *trace,
-                             kvp_key **ret, kvp_error *reterr)
+kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *version,
+                             kvp_trace *trace, kvp_key **ret, kvp_error *reterr)
 {
     return request_key(vault, "GET", name, version, NULL, NULL, trace, ret, reterr);
 }
@@ -123,7 +129,8 @@ kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *
     return st;
 }
 
-kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *trace, kvp_error *reterr)
+kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *trace,
+                                kvp_error *reterr)
 {
     kvp_key *key = NULL;
     kvp_status st = request_key(vault, "DELETE", name, NULL, NULL, NULL, trace, &key, reterr);
@@ -132,7 +139,8 @@ kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *t
     return st;
 }
 
-static kvp_status list(kvp_vault *vault, const char *path, kvp_trace *trace, kvp_key_list *ret, kvp_error *reterr)
+static kvp_status list(kvp_vault *vault, const char *path, kvp_trace *trace, kvp_key_list *ret,
+                       kvp_error *reterr)
 {
     kvp_call call;
     kvp_status st = kvp_call_begin(&call, vault, trace, reterr);
@@ -144,13 +152,14 @@ static kvp_status list(kvp_vault *vault, const char *path, kvp_trace *trace, kvp
     return st;
 }
 
-kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *ret, kvp_error *reterr)
+kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *ret,
+                              kvp_error *reterr)
 {
     return list(vault, "/keys", trace, ret, reterr);
 }
 
-kvp_status kvp_vault_key_versions(kvp_vault *vault, const char *name, kvp_trace *trace, kvp_key_list *ret,
-                                  kvp_error *reterr)
+kvp_status kvp_vault_key_versions(kvp_vault *vault, const char *name, kvp_trace *trace,
+                                  kvp_key_list *ret, kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_freep) char *path = NULL;
     kvp_status st = kvp_key_path(name, NULL, "versions", &path, reterr);
@@ -166,9 +175,9 @@ typedef struct batch {
     kvp_key **results;
     size_t count, next;
     char **urls;
-    bool *settled;                 /* has its result, be it NULL */
-    bool refused;                  /* a 401: all stops */
-    char *www_authenticate;        /* that came with it */
+    bool *settled;          /* has its result, be it NULL */
+    bool refused;           /* a 401: all stops */
+    char *www_authenticate; /* that came with it */
     unsigned attempts;
 } batch;
 
@@ -197,8 +206,8 @@ static bool is_general(int status)
     return status == 401 || status == 408 || status == 429 || status >= 500;
 }
 
-static kvp_status key_done(void *user, void *cookie, kvp_status st, const kvp_http_response *response,
-                           kvp_error *error)
+static kvp_status key_done(void *user, void *cookie, kvp_status st,
+                           const kvp_http_response *response, kvp_error *error)
 {
     batch *b = user;
     size_t i = (size_t)((bool *)cookie - b->settled);
@@ -207,17 +216,21 @@ static kvp_status key_done(void *user, void *cookie, kvp_status st, const kvp_ht
         return st;
     b->attempts += response->attempts;
     b->call->trace->http_status = response->status;
-    kvp_copy_printable(b->call->trace->request_id, sizeof(b->call->trace->request_id), response->request_id);
+    kvp_copy_printable(b->call->trace->request_id, sizeof(b->call->trace->request_id),
+                       response->request_id);
     if (response->status == 401 && !b->refused) {
         b->refused = true;
+        kvp_free(b->www_authenticate);
         b->www_authenticate = kvp_strdup(response->www_authenticate);
     }
     if (is_general(response->status))
         return kvp_vault_judge(response, error);
     b->settled[i] = true;
-    /* A key that is gone, not ours to read or beyond understanding is passed over: its result is NULL. */
+    /* A key that is gone, not ours to read or beyond understanding is passed over: its result is
+     * NULL. */
     if (response->status >= 200 && response->status < 300 &&
-        take_key(response, b->names[i], version_of(b, i), &b->results[i], error) == KVP_ERR_NO_MEMORY)
+        take_key(response, b->names[i], version_of(b, i), &b->results[i], error) ==
+            KVP_ERR_NO_MEMORY)
         return KVP_ERR_NO_MEMORY;
     return KVP_OK;
 }
@@ -229,7 +242,10 @@ static kvp_status run_batch(batch *b, const kvp_buf *header, kvp_error *reterr)
         { "x-ms-client-request-id", b->call->trace->client_request_id, false },
         { "Authorization", kvp_buf_str(header), true },
     };
-    kvp_http_many many = { .next = next_key, .done = key_done, .user = b, .headers = headers,
+    kvp_http_many many = { .next = next_key,
+                           .done = key_done,
+                           .user = b,
+                           .headers = headers,
                            .header_count = KVP_ARRAY_LEN(headers) };
     kvp_status st;
 
@@ -298,11 +314,14 @@ static kvp_status get_batch(batch *b, kvp_error *reterr)
     return st;
 }
 
-kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names, const char *const *versions,
-                                  size_t count, kvp_trace *trace, kvp_key **results, kvp_error *reterr)
+kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
+                                  const char *const *versions, size_t count, kvp_trace *trace,
+                                  kvp_key **results, kvp_error *reterr)
 {
     kvp_call call;
-    batch b = { .call = &call, .names = names, .versions = versions, .results = results, .count = count };
+    batch b = {
+        .call = &call, .names = names, .versions = versions, .results = results, .count = count
+    };
     kvp_status st;
 
     memset(results, 0, count * sizeof(*results));

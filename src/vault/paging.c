@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * List pages: followed until there is no next link (wire reference, section 3.1). A link is taken as
- * it is, but only within this vault: it is asked for with our token.
+ * List pages: followed until there is no next link (wire reference, section 3.1). A link is taken
+ * as it is, but only within this vault: it is asked for with our token.
  */
 #include "vault/internal.h"
 #include "base/alloc.h"
@@ -27,8 +27,8 @@ static kvp_status take_page(kvp_call *call, const char *url, kvp_key_list *list,
 
     if (st != KVP_OK)
         return st;
-    st = kvp_jwk_parse_key_page((const char *)call->response.body.data, call->response.body.len, list, ret_next,
-                                reterr);
+    st = kvp_jwk_parse_key_page((const char *)call->response.body.data, call->response.body.len,
+                                list, ret_next, reterr);
     if (st != KVP_OK)
         kvp_error_prefix(reterr, "the vault's answer: ");
     return st;

@@ -11,6 +11,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
+#include <stdlib.h>
 #include <string.h>
 
 ops_key ops_keys[] = {
@@ -51,10 +52,19 @@ const ops_mechanism ops_sign_mechanisms[] = {
 };
 const size_t ops_sign_mechanism_count = KVP_ARRAY_LEN(ops_sign_mechanisms);
 
+/* Before any test runs, Check can report nothing. */
+static void need(bool good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "%s failed\n", what);
+    exit(1);
+}
+
 static void put(json_t *jwk, const char *member, const void *data, size_t len)
 {
     kvp_buf text = KVP_BUF_INIT(4096);
-    ck_assert_int_eq(kvp_base64url_encode(data, len, &text), KVP_OK);
+    need(kvp_base64url_encode(data, len, &text) == KVP_OK, "base64url");
     json_object_set_new(jwk, member, json_string(kvp_buf_str(&text)));
     kvp_buf_clear(&text);
 }
@@ -65,10 +75,10 @@ static void put_number(json_t *jwk, const char *member, EVP_PKEY *pkey, const ch
 {
     unsigned char bytes[512];
     BIGNUM *number = NULL;
-    ck_assert_int_eq(EVP_PKEY_get_bn_param(pkey, param, &number), 1);
+    need(EVP_PKEY_get_bn_param(pkey, param, &number) == 1, param);
     if (width == 0)
         width = BN_num_bytes(number);
-    ck_assert_int_eq(BN_bn2binpad(number, bytes, width), width);
+    need(BN_bn2binpad(number, bytes, width) == width, param);
     put(jwk, member, bytes, (size_t)width);
     BN_clear_free(number);
 }
@@ -80,10 +90,7 @@ static void import_jwk(const char *name, json_t *take_jwk)
     snprintf(path, sizeof(path), "/keys/%s", name);
     int status = keyvaultd_rest("PUT", path, body, NULL);
     json_decref(body);
-    if (status != 200) {
-        fprintf(stderr, "importing %s: HTTP %d\n", name, status);
-        exit(1);
-    }
+    need(status == 200, name);
 }
 
 static void import(ops_key *key)

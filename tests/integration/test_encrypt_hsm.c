@@ -132,6 +132,8 @@ END_TEST
 START_TEST(an_hsm_gives_random_numbers_of_its_own)
 {
     unsigned char one[300] = { 0 }, two[300] = { 0 };
+    /* the first request of a process also meets the challenge */
+    assert_rv(CKR_OK, p11->C_GenerateRandom(module_session, one, 1));
     size_t before = keyvaultd_requests(NULL);
 
     assert_rv(CKR_OK, p11->C_GenerateRandom(module_session, one, sizeof(one)));
@@ -152,6 +154,18 @@ START_TEST(hardware_is_said_of_what_the_hsm_does)
 }
 END_TEST
 
+/* The address tells nothing of the kind, so the configuration has to. */
+static void say_kind(void)
+{
+    char kind[32];
+    keyvaultd_setting("kind", kind, sizeof(kind));
+    if (kind[0])
+        return;
+    FILE *file = fopen(keyvaultd_conf(), "a");
+    if (!file || fputs("kind = managed-hsm\n", file) < 0 || fclose(file) != 0)
+        exit(1);
+}
+
 static void import(void)
 {
     for (size_t i = 0; i < KVP_ARRAY_LEN(secrets); i++) {
@@ -165,6 +179,7 @@ int main(void)
 {
     module_load();
     keyvaultd_start("managed-hsm");
+    say_kind();
     import();
     Suite *suite = suite_create("encrypt_hsm");
     TCase *tcase = tcase_create("hsm");

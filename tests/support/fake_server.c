@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -31,6 +32,8 @@ struct fake_server {
     unsigned port;
     int listener;
     bool stopping;
+    OSSL_LIB_CTX *lib; /* its own: tests play with the process-wide one */
+    OSSL_PROVIDER *provider;
     SSL_CTX *tls;
     pthread_mutex_t lock, handler_lock;
     pthread_t acceptor;
@@ -59,10 +62,11 @@ static void check(bool good, const char *what)
 
 /* ---- certificates ---- */
 
-static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
-                              const char *alt_names, long until)
+static X509 *make_certificate(OSSL_LIB_CTX *lib, const char *name, EVP_PKEY *key, X509 *issuer,
+                              EVP_PKEY *issuer_key, const char *alt_names, long until)
 {
-    X509 *cert = X509_new();
+    X509 *cert = X509_new_ex(lib, NULL);
+    EVP_MD *digest = EVP_MD_fetch(lib, "SHA256", NULL);
     X509_NAME *subject;
     X509V3_CTX ctx;
     X509_EXTENSION *ext;
@@ -80,25 +84,33 @@ static X509 *make_certificate(const char *name, EVP_PKEY *key, X509 *issuer, EVP
                               alt_names ? alt_names : "critical,CA:TRUE");
     check(ext && X509_add_ext(cert, ext, -1), "extension");
     X509_EXTENSION_free(ext);
-    check(X509_sign(cert, issuer ? issuer_key : key, EVP_sha256()) > 0, "signature");
+    check(X509_sign(cert, issuer ? issuer_key : key, digest) > 0, "signature");
+    EVP_MD_free(digest);
     return cert;
 }
 
 static void setup_tls(fake_server *s)
 {
-    EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
+    EVP_PKEY *ca_key, *key;
     X509 *ca, *cert;
     char names[256];
     FILE *file;
     int fd;
 
-    check(ca_key && key, "keys");
-    snprintf(names, sizeof(names), s->options.tls_wrong_host ? "DNS:elsewhere.%s" : "DNS:%s,IP:127.0.0.1",
+    s->lib = OSSL_LIB_CTX_new();
+    s->provider = OSSL_PROVIDER_load(s->lib, "default");
+    ca_key = EVP_PKEY_Q_keygen(s->lib, NULL, "EC", "P-256");
+    key = EVP_PKEY_Q_keygen(s->lib, NULL, "EC", "P-256");
+    check(s->provider && ca_key && key, "keys");
+    snprintf(names, sizeof(names),
+             s->options.tls_wrong_host ? "DNS:elsewhere.%s" : "DNS:%s,IP:127.0.0.1",
              s->options.tls_name);
-    ca = make_certificate("Authority of a test", ca_key, NULL, NULL, NULL, 7200);
-    cert = make_certificate(s->options.tls_name, key, ca, ca_key, names, s->options.tls_expired ? -3600 : 7200);
-    s->tls = SSL_CTX_new(TLS_server_method());
-    check(s->tls && SSL_CTX_use_certificate(s->tls, cert) == 1 && SSL_CTX_use_PrivateKey(s->tls, key) == 1,
+    ca = make_certificate(s->lib, "Authority of a test", ca_key, NULL, NULL, NULL, 7200);
+    cert = make_certificate(s->lib, s->options.tls_name, key, ca, ca_key, names,
+                            s->options.tls_expired ? -3600 : 7200);
+    s->tls = SSL_CTX_new_ex(s->lib, NULL, TLS_server_method());
+    check(s->tls && SSL_CTX_use_certificate(s->tls, cert) == 1 &&
+              SSL_CTX_use_PrivateKey(s->tls, key) == 1,
           "TLS");
     snprintf(s->ca_file, sizeof(s->ca_file), "/tmp/fake-server-ca-XXXXXX");
     fd = mkstemp(s->ca_file);
@@ -121,7 +133,8 @@ static ssize_t get_bytes(connection *c, char *dst, size_t size)
 static bool put_bytes(connection *c, const char *data, size_t len)
 {
     while (len > 0) {
-        ssize_t put = c->ssl ? SSL_write(c->ssl, data, (int)len) : send(c->fd, data, len, MSG_NOSIGNAL);
+        ssize_t put =
+            c->ssl ? SSL_write(c->ssl, data, (int)len) : send(c->fd, data, len, MSG_NOSIGNAL);
 
         if (put <= 0)
             return false;
@@ -170,6 +183,13 @@ bool fake_request_header(const fake_request *request, const char *name, char *ds
     return false;
 }
 
+static void reset(connection *c)
+{
+    struct linger now = { 1, 0 };
+
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 /* Read up to the empty line, then the body. NULL when the client has gone. */
 static fake_request *read_request(connection *c)
 {
@@ -198,6 +218,15 @@ static fake_request *read_request(connection *c)
         request->body_len = strtoul(length, NULL, 10);
     request->body = calloc(1, request->body_len + 1);
     check(request->headers && request->body, "memory");
+    if (c->server->options.abort_uploads && request->body_len > 0) {
+        shutdown(c->fd, SHUT_WR);
+        nap(20);
+        reset(c);
+        free(request->headers);
+        free(request->body);
+        free(request);
+        return NULL;
+    }
     for (size_t have = 0; have < request->body_len;) {
         size_t rest = c->have - head_len, want = request->body_len - have;
         ssize_t got;
@@ -242,13 +271,6 @@ static void choose_reply(fake_server *s, fake_request *request, fake_reply *repl
 
 /* ---- answers ---- */
 
-static void reset(connection *c)
-{
-    struct linger now = { 1, 0 };
-
-    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
 /* Send @reply; whether the connection goes on. */
 static bool send_reply(connection *c, const fake_request *request, const fake_reply *reply)
 {
@@ -279,8 +301,9 @@ static bool send_reply(connection *c, const fake_request *request, const fake_re
     case FAKE_ANSWER:
         break;
     }
-    head_len = snprintf(head, sizeof(head), "HTTP/1.1 %d Fake\r\nContent-Length: %zu\r\n%s\r\n", status,
-                        reply->how == FAKE_TRUNCATE ? 2 * len + 1 : len, reply->headers ? reply->headers : "");
+    head_len = snprintf(head, sizeof(head), "HTTP/1.1 %d Fake\r\nContent-Length: %zu\r\n%s\r\n",
+                        status, reply->how == FAKE_TRUNCATE ? 2 * len + 1 : len,
+                        reply->headers ? reply->headers : "");
     check(head_len > 0 && (size_t)head_len < sizeof(head), "reply head");
     if (!put_bytes(c, head, (size_t)head_len) || (!head_only && !put_bytes(c, body, len)))
         return false;
@@ -381,7 +404,8 @@ fake_server *fake_server_start(const fake_options *options)
     if (options->tls_name)
         setup_tls(s);
     s->listener = listen_somewhere(&s->port, true);
-    snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%u", options->tls_name ? "https" : "http", s->port);
+    snprintf(s->url, sizeof(s->url), "%s://127.0.0.1:%u", options->tls_name ? "https" : "http",
+             s->port);
     check(pthread_create(&s->acceptor, NULL, accept_all, s) == 0, "thread");
     return s;
 }
@@ -414,6 +438,9 @@ void fake_server_stop(fake_server *s)
         free(s->requests[i]);
     }
     SSL_CTX_free(s->tls);
+    if (s->provider)
+        OSSL_PROVIDER_unload(s->provider);
+    OSSL_LIB_CTX_free(s->lib);
     if (s->ca_file[0])
         unlink(s->ca_file);
     free(s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An HTTP/1.1 server for tests: threads of the test's own process on a loopback port, answering from
- * a script or a function, remembering what it was asked. It can also do what servers should not: hang
- * up, reset, cut answers short, talk nonsense.
+ * An HTTP/1.1 server for tests: threads of the test's own process on a loopback port, answering
+ * from a script or a function, remembering what it was asked. It can also do what servers should
+ * not: hang up, reset, cut answers short, talk nonsense.
  */
 #ifndef KVP_TESTS_SUPPORT_FAKE_SERVER_H
 #define KVP_TESTS_SUPPORT_FAKE_SERVER_H
@@ -12,12 +12,12 @@
 
 typedef enum fake_how {
     FAKE_ANSWER,
-    FAKE_ANSWER_CLOSE,  /**< answer, keep-alive promised, then close */
-    FAKE_CLOSE,         /**< read the request, close */
-    FAKE_RESET,         /**< read the request, reset the connection */
-    FAKE_TRUNCATE,      /**< promise twice the body, send it once, close */
-    FAKE_RAW,           /**< send the body as the whole answer, close */
-    FAKE_HANG           /**< no answer until the server is stopped */
+    FAKE_ANSWER_CLOSE, /**< answer, keep-alive promised, then close */
+    FAKE_CLOSE,        /**< read the request, close */
+    FAKE_RESET,        /**< read the request, reset the connection */
+    FAKE_TRUNCATE,     /**< promise twice the body, send it once, close */
+    FAKE_RAW,          /**< send the body as the whole answer, close */
+    FAKE_HANG          /**< no answer until the server is stopped */
 } fake_how;
 
 typedef struct fake_reply {
@@ -27,14 +27,14 @@ typedef struct fake_reply {
     size_t body_len;     /**< 0: strlen(body) */
     unsigned delay_ms;   /**< before anything is sent */
     fake_how how;
-    char text[2048];     /**< room for a body or headers that a handler makes */
+    char text[2048]; /**< room for a body or headers that a handler makes */
 } fake_reply;
 
 typedef struct fake_request {
     char method[16];
-    char target[2048];   /**< path and query */
-    char *headers;       /**< the raw lines, CRLF between them */
-    char *body;          /**< NUL behind it */
+    char target[2048]; /**< path and query */
+    char *headers;     /**< the raw lines, CRLF between them */
+    char *body;        /**< NUL behind it */
     size_t body_len;
     unsigned connection; /**< from 1 on */
 } fake_request;
@@ -43,14 +43,16 @@ typedef struct fake_request {
 bool fake_request_header(const fake_request *request, const char *name, char *dst, size_t size);
 
 typedef struct fake_options {
-    const fake_reply *script;    /**< consumed in order; the last one again and again */
+    const fake_reply *script; /**< consumed in order; the last one again and again */
     size_t script_len;
     /** Instead of a script; called from server threads, one at a time. */
     void (*handle)(void *user, const fake_request *request, fake_reply *reply);
     void *user;
-    const char *tls_name;        /**< not NULL: TLS, with a certificate of a fresh authority for this DNS name and 127.0.0.1 */
-    bool tls_wrong_host;         /**< the certificate is for another name only */
+    const char *tls_name; /**< not NULL: TLS, with a certificate of a fresh authority for this DNS
+                             name and 127.0.0.1 */
+    bool tls_wrong_host;  /**< the certificate is for another name only */
     bool tls_expired;
+    bool abort_uploads; /**< close, then reset when a request has a body, in the middle of it */
 } fake_options;
 
 typedef struct fake_server fake_server;

@@ -13,26 +13,33 @@
 static const struct {
     const char *header, *authority, *tenant, *resource, *claims;
 } good[] = {
-    { "Bearer authorization=\"" LOGIN "/" GUID "\", resource=\"https://vault.azure.net\"", LOGIN, GUID,
-      "https://vault.azure.net", NULL },
-    { "bearer resource=\"https://managedhsm.azure.net/\" authorization=\"https://login.windows.net/" GUID "/\"",
+    { "Bearer authorization=\"" LOGIN "/" GUID "\", resource=\"https://vault.azure.net\"", LOGIN,
+      GUID, "https://vault.azure.net", NULL },
+    { "bearer resource=\"https://managedhsm.azure.net/\" "
+      "authorization=\"https://login.windows.net/" GUID "/\"",
       "https://login.windows.net", GUID, "https://managedhsm.azure.net", NULL },
-    { "Bearer authorization_uri=\"" LOGIN "/contoso.onmicrosoft.com/oauth2\",scope=\"https://vault.azure.net/.default\"",
+    { "Bearer authorization_uri=\"" LOGIN
+      "/contoso.onmicrosoft.com/oauth2\",scope=\"https://vault.azure.net/.default\"",
       LOGIN, "contoso.onmicrosoft.com", "https://vault.azure.net", NULL },
-    { "Basic realm=\"a, Bearer b\", Bearer authorization=\"https://127.0.0.1:8443/t\", resource=\"https://127.0.0.1\"",
+    { "Basic realm=\"a, Bearer b\", Bearer authorization=\"https://127.0.0.1:8443/t\", "
+      "resource=\"https://127.0.0.1\"",
       "https://127.0.0.1:8443", "t", "https://127.0.0.1", NULL },
-    { "PoP nonce=x, Bearer  authorization = \"" LOGIN "/t\" ,  resource = https://vault.azure.net , other=1", LOGIN, "t",
-      "https://vault.azure.net", NULL },
-    { "Bearer realm=\"\", Bearer authorization=\"" LOGIN "/t\", resource=\"https://vault.azure.net\", Digest a=b", LOGIN,
-      "t", "https://vault.azure.net", NULL },
-    { "Negotiate, Bearer authorization=\"" LOGIN "/t\", resource=\"https://vault.azure.net\"", LOGIN, "t",
-      "https://vault.azure.net", NULL },
-    { "Bearer authorization=\"http://127.0.0.1:9/t\", resource=\"http://127.0.0.1:9\"", "http://127.0.0.1:9", "t",
-      "http://127.0.0.1:9", NULL },
+    { "PoP nonce=x, Bearer  authorization = \"" LOGIN
+      "/t\" ,  resource = https://vault.azure.net , other=1",
+      LOGIN, "t", "https://vault.azure.net", NULL },
+    { "Bearer realm=\"\", Bearer authorization=\"" LOGIN
+      "/t\", resource=\"https://vault.azure.net\", Digest a=b",
+      LOGIN, "t", "https://vault.azure.net", NULL },
+    { "Negotiate, Bearer authorization=\"" LOGIN "/t\", resource=\"https://vault.azure.net\"",
+      LOGIN, "t", "https://vault.azure.net", NULL },
+    { "Bearer authorization=\"http://127.0.0.1:9/t\", resource=\"http://127.0.0.1:9\"",
+      "http://127.0.0.1:9", "t", "http://127.0.0.1:9", NULL },
     { "Bearer realm=\"\", authorization=\"" LOGIN "/t\", resource=\"https://vault.azure.net\", "
-      "error=\"insufficient_claims\", claims=\"eyJhIjoxfQ==\"", LOGIN, "t", "https://vault.azure.net", "{\"a\":1}" },
-    { "Bearer authorization=\"" LOGIN "/t\", resource=\"https://vault.azure.net\", claims=\"eyJhIjoxfQ\"", LOGIN, "t",
-      "https://vault.azure.net", "{\"a\":1}" },
+      "error=\"insufficient_claims\", claims=\"eyJhIjoxfQ==\"",
+      LOGIN, "t", "https://vault.azure.net", "{\"a\":1}" },
+    { "Bearer authorization=\"" LOGIN
+      "/t\", resource=\"https://vault.azure.net\", claims=\"eyJhIjoxfQ\"",
+      LOGIN, "t", "https://vault.azure.net", "{\"a\":1}" },
 };
 
 START_TEST(challenges_of_the_service_are_read)
@@ -40,7 +47,8 @@ START_TEST(challenges_of_the_service_are_read)
     kvp_challenge challenge = { 0 };
     kvp_error error = { 0 };
 
-    ck_assert_msg(kvp_challenge_parse(good[_i].header, &challenge, &error) == KVP_OK, "%s", error.message);
+    ck_assert_msg(kvp_challenge_parse(good[_i].header, &challenge, &error) == KVP_OK, "%s",
+                  error.message);
     ck_assert_str_eq(challenge.authority, good[_i].authority);
     ck_assert_str_eq(challenge.tenant, good[_i].tenant);
     ck_assert_str_eq(challenge.resource, good[_i].resource);
@@ -105,9 +113,11 @@ static const struct {
     bool believed;
 } rules[] = {
     { "https://contoso.vault.azure.net", "https://vault.azure.net", LOGIN, NULL, true },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://login.windows.net", NULL, true },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://login.windows.net",
+      NULL, true },
     { "https://h.managedhsm.azure.net", "https://managedhsm.azure.net", LOGIN, NULL, true },
-    { "https://contoso.vault.azure.cn", "https://vault.azure.cn", "https://login.chinacloudapi.cn", NULL, true },
+    { "https://contoso.vault.azure.cn", "https://vault.azure.cn", "https://login.chinacloudapi.cn",
+      NULL, true },
     { "https://contoso.vault.azure.net", "https://contoso.vault.azure.net", LOGIN, NULL, true },
     /* resources that are somebody else's */
     { "https://contoso.vault.azure.net", "https://graph.microsoft.com", LOGIN, NULL, false },
@@ -119,17 +129,20 @@ static const struct {
     { "https://evil.example", "https://evil.example", LOGIN, NULL, true },
     { "https://10.0.0.1", "https://0.0.1", LOGIN, NULL, false },
     /* authorities that would get the secret */
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://evil.example", NULL, false },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://login.microsoftonline.com.evil.example",
-      NULL, false },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://evillogin.microsoftonline.com", NULL, false },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://login.microsoftonline.com:8443", NULL,
+    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://evil.example", NULL,
       false },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://contoso.vault.azure.net", NULL, false },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net",
+      "https://login.microsoftonline.com.evil.example", NULL, false },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net",
+      "https://evillogin.microsoftonline.com", NULL, false },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net",
+      "https://login.microsoftonline.com:8443", NULL, false },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net",
+      "https://contoso.vault.azure.net", NULL, false },
     { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://sts.contoso.example",
       "https://sts.contoso.example/", true },
-    { "https://contoso.vault.azure.net", "https://vault.azure.net", "https://sts.contoso.example:444",
-      "https://sts.contoso.example", false },
+    { "https://contoso.vault.azure.net", "https://vault.azure.net",
+      "https://sts.contoso.example:444", "https://sts.contoso.example", false },
     /* a vault of one's own */
     { "https://127.0.0.1:8443", "https://127.0.0.1:8443", "https://127.0.0.1:8443", NULL, true },
     { "https://127.0.0.1:8443", "https://127.0.0.1", "https://127.0.0.1:8443", NULL, true },
@@ -138,7 +151,8 @@ static const struct {
     { "https://127.0.0.1:8443", "http://127.0.0.1:8443", "https://127.0.0.1:8443", NULL, false },
     { "http://127.0.0.1:8443", "http://127.0.0.1:8443", "http://127.0.0.1:8443", NULL, true },
     { "https://[::1]:8443", "https://[::1]", "https://[0::1]:8443", NULL, true },
-    { "https://vault.corp.example", "https://corp.example", "https://vault.corp.example", NULL, true },
+    { "https://vault.corp.example", "https://corp.example", "https://vault.corp.example", NULL,
+      true },
     { "nonsense", "https://vault.azure.net", LOGIN, NULL, false },
 };
 
@@ -152,8 +166,8 @@ START_TEST(a_token_goes_only_where_it_belongs)
     challenge.authority = kvp_strdup(rules[_i].authority);
     challenge.resource = kvp_strdup(rules[_i].resource);
     st = kvp_challenge_check(&challenge, rules[_i].vault, rules[_i].configured, &error);
-    ck_assert_msg(st == (rules[_i].believed ? KVP_OK : KVP_ERR_REFUSED), "%s %s %s: %s", rules[_i].vault,
-                  rules[_i].resource, rules[_i].authority, error.message);
+    ck_assert_msg(st == (rules[_i].believed ? KVP_OK : KVP_ERR_REFUSED), "%s %s %s: %s",
+                  rules[_i].vault, rules[_i].resource, rules[_i].authority, error.message);
     kvp_free(challenge.authority);
     kvp_free(challenge.resource);
 }
@@ -162,15 +176,18 @@ END_TEST
 /* ---- without asking ---- */
 
 static const struct {
-    const char *vault, *authority, *tenant, *expected_authority, *expected_resource; /* NULL: not found */
+    const char *vault, *authority, *tenant, *expected_authority,
+        *expected_resource; /* NULL: not found */
 } guesses[] = {
     { "https://contoso.vault.azure.net", NULL, "t", LOGIN, "https://vault.azure.net" },
     { "https://CONTOSO.vault.azure.net:443/", NULL, "t", LOGIN, "https://vault.azure.net" },
     { "https://h.managedhsm.azure.net", NULL, "t", LOGIN, "https://managedhsm.azure.net" },
-    { "https://c.vault.azure.cn", NULL, "t", "https://login.chinacloudapi.cn", "https://vault.azure.cn" },
+    { "https://c.vault.azure.cn", NULL, "t", "https://login.chinacloudapi.cn",
+      "https://vault.azure.cn" },
     { "https://c.vault.usgovcloudapi.net", NULL, "t", "https://login.microsoftonline.us",
       "https://vault.usgovcloudapi.net" },
-    { "https://c.vault.azure.net", "https://sts.example/", "t", "https://sts.example", "https://vault.azure.net" },
+    { "https://c.vault.azure.net", "https://sts.example/", "t", "https://sts.example",
+      "https://vault.azure.net" },
     { "https://c.vault.azure.net", NULL, NULL, NULL, NULL },
     { "https://c.vault.azure.net", NULL, "a/b", NULL, NULL },
     { "https://vault.azure.net", NULL, "t", NULL, NULL },
@@ -182,7 +199,8 @@ static const struct {
 START_TEST(clouds_are_known_without_asking)
 {
     kvp_challenge challenge = { 0 };
-    kvp_status st = kvp_challenge_guess(guesses[_i].vault, guesses[_i].authority, guesses[_i].tenant, &challenge, NULL);
+    kvp_status st = kvp_challenge_guess(guesses[_i].vault, guesses[_i].authority,
+                                        guesses[_i].tenant, &challenge, NULL);
 
     ck_assert_int_eq(st, guesses[_i].expected_resource ? KVP_OK : KVP_ERR_NOT_FOUND);
     ck_assert_pstr_eq(challenge.authority, guesses[_i].expected_authority);

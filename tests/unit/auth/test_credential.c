@@ -15,9 +15,10 @@
 
 static fake_server *server;
 
-static const char *const variables[] = { "AZURE_TENANT_ID",     "AZURE_CLIENT_ID",      "AZURE_CLIENT_SECRET",
-                                         "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS",
-                                         "AZURE_CLIENT_CERTIFICATE_PATH" };
+static const char *const variables[] = {
+    "AZURE_TENANT_ID",      "AZURE_CLIENT_ID",         "AZURE_CLIENT_SECRET",
+    "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "AZURE_CLIENT_CERTIFICATE_PATH"
+};
 
 static void setup(void)
 {
@@ -38,7 +39,9 @@ static void start(const fake_reply *reply)
     server = fake_server_start(&options);
 }
 
-static const fake_reply token_reply = { .body = "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"tok\"}" };
+static const fake_reply token_reply = {
+    .body = "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"access_token\":\"tok\"}"
+};
 
 /* Ask for a token as @settings say, with the authority that the fake server is. */
 static kvp_status ask(kvp_credential_settings settings, kvp_buf *header, kvp_error *error)
@@ -50,7 +53,8 @@ static kvp_status ask(kvp_credential_settings settings, kvp_buf *header, kvp_err
 
     if (st != KVP_OK)
         return st;
-    snprintf(authority, sizeof(authority), "%s", server ? fake_server_url(server) : "https://127.0.0.1:1");
+    snprintf(authority, sizeof(authority), "%s",
+             server ? fake_server_url(server) : "https://127.0.0.1:1");
     challenge.authority = authority;
     challenge.tenant = tenant;
     challenge.resource = resource;
@@ -102,7 +106,8 @@ START_TEST(every_row_says_what_it_misses)
     kvp_error error = { 0 };
     kvp_status st = ask(settings, &header, &error);
 
-    ck_assert_msg(st == KVP_ERR_CONFIG || st == KVP_ERR_AUTH, "%s: %s", settings.kind, kvp_status_name(st));
+    ck_assert_msg(st == KVP_ERR_CONFIG || st == KVP_ERR_AUTH, "%s: %s", settings.kind,
+                  kvp_status_name(st));
     ck_assert_str_ne(error.message, "");
     ck_assert_uint_eq(header.len, 0);
 }
@@ -126,7 +131,9 @@ END_TEST
 
 START_TEST(a_client_secret_is_sent_as_a_form)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "app id", .client_secret = "s&=+%~\xc3\xa4" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "app id",
+                                         .client_secret = "s&=+%~\xc3\xa4" };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_error error = { 0 };
     char value[128];
@@ -136,10 +143,12 @@ START_TEST(a_client_secret_is_sent_as_a_form)
     ck_assert_str_eq(kvp_buf_str(&header), "Bearer tok");
     ck_assert_str_eq(fake_server_request(server, 0)->method, "POST");
     ck_assert_str_eq(fake_server_request(server, 0)->target, "/challenge-tenant/oauth2/v2.0/token");
-    ck_assert_str_eq(fake_server_request(server, 0)->body,
-                     "client_id=app%20id&client_secret=s%26%3D%2B%25~%C3%A4&grant_type=client_credentials"
-                     "&scope=https%3A%2F%2Fvault.azure.net%2F.default");
-    ck_assert(fake_request_header(fake_server_request(server, 0), "Content-Type", value, sizeof(value)));
+    ck_assert_str_eq(
+        fake_server_request(server, 0)->body,
+        "client_id=app%20id&client_secret=s%26%3D%2B%25~%C3%A4&grant_type=client_credentials"
+        "&scope=https%3A%2F%2Fvault.azure.net%2F.default");
+    ck_assert(
+        fake_request_header(fake_server_request(server, 0), "Content-Type", value, sizeof(value)));
     ck_assert_str_eq(value, "application/x-www-form-urlencoded");
     kvp_buf_clear(&header);
 }
@@ -147,7 +156,9 @@ END_TEST
 
 START_TEST(settings_stand_before_the_challenge_and_the_environment)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_secret = "s", .tenant = "mine" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_secret = "s",
+                                         .tenant = "mine" };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     char authority[64];
 
@@ -159,7 +170,8 @@ START_TEST(settings_stand_before_the_challenge_and_the_environment)
     setenv("AZURE_AUTHORITY_HOST", "https://127.0.0.1:1", 1);
     ck_assert_int_eq(ask(settings, &header, NULL), KVP_OK);
     ck_assert_str_eq(fake_server_request(server, 0)->target, "/mine/oauth2/v2.0/token");
-    ck_assert_ptr_nonnull(strstr(fake_server_request(server, 0)->body, "client_id=from-environment&"));
+    ck_assert_ptr_nonnull(
+        strstr(fake_server_request(server, 0)->body, "client_id=from-environment&"));
     kvp_buf_clear(&header);
 }
 END_TEST
@@ -167,13 +179,16 @@ END_TEST
 START_TEST(a_secret_may_stand_in_a_file_of_ones_own)
 {
     char path[64];
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret_file = path };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret_file = path };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
 
     start(&token_reply);
     write_file(path, "from file\r\n\n", 0600);
     ck_assert_int_eq(ask(settings, &header, NULL), KVP_OK);
-    ck_assert_ptr_nonnull(strstr(fake_server_request(server, 0)->body, "client_secret=from%20file&"));
+    ck_assert_ptr_nonnull(
+        strstr(fake_server_request(server, 0)->body, "client_secret=from%20file&"));
     unlink(path);
     kvp_buf_clear(&header);
 }
@@ -193,7 +208,9 @@ static const struct {
 START_TEST(a_file_that_will_not_do_is_named)
 {
     char path[64];
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret_file = path };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret_file = path };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_error error;
 
@@ -212,11 +229,15 @@ END_TEST
 START_TEST(a_refusal_carries_the_authoritys_words)
 {
     static const fake_reply refusal = {
-        .status = 401, .headers = "x-ms-request-id: r-1\r\n",
-        .body = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid client secret provided.\\r\\n"
+        .status = 401,
+        .headers = "x-ms-request-id: r-1\r\n",
+        .body = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid "
+                "client secret provided.\\r\\n"
                 "Trace ID: x\",\"error_codes\":[7000215]}",
     };
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "hidden" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "hidden" };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_error error;
 
@@ -241,7 +262,9 @@ static const fake_reply odd_answers[] = {
 
 START_TEST(an_answer_without_a_token_is_no_token)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "s" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "s" };
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_error error;
     kvp_status st;
@@ -256,7 +279,9 @@ END_TEST
 
 START_TEST(an_authority_that_is_not_there_is_a_network_error)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "s" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "s" };
     char authority[64];
     kvp_buf header = KVP_BUF_INIT_SECRET(0);
     kvp_error error;
@@ -268,11 +293,14 @@ START_TEST(an_authority_that_is_not_there_is_a_network_error)
 }
 END_TEST
 
-static const char *const bad_authorities[] = { "http://login.example", "https://u@login.example", "https://", "a b" };
+static const char *const bad_authorities[] = { "http://login.example", "https://u@login.example",
+                                               "https://", "a b" };
 
 START_TEST(an_authority_must_be_https)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "s",
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "s",
                                          .authority = bad_authorities[_i] };
     kvp_identity *identity = NULL;
     kvp_error error;
@@ -284,8 +312,9 @@ END_TEST
 
 START_TEST(a_tenant_is_one_path_segment)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "s",
-                                         .tenant = "a/../b" };
+    kvp_credential_settings settings = {
+        .kind = "client-secret", .client_id = "a", .client_secret = "s", .tenant = "a/../b"
+    };
     kvp_identity *identity = NULL;
 
     ck_assert_int_eq(kvp_identity_new(&settings, &identity, NULL), KVP_ERR_CONFIG);
@@ -313,14 +342,16 @@ START_TEST(the_environment_is_enough)
     setenv("AZURE_AUTHORITY_HOST", fake_server_url(server), 1);
     ck_assert_int_eq(ask(settings, &header, NULL), KVP_OK);
     ck_assert_str_eq(fake_server_request(server, 0)->target, "/env-tenant/oauth2/v2.0/token");
-    ck_assert_ptr_nonnull(strstr(fake_server_request(server, 0)->body, "client_id=env-app&client_secret=env-secret&"));
+    ck_assert_ptr_nonnull(strstr(fake_server_request(server, 0)->body,
+                                 "client_id=env-app&client_secret=env-secret&"));
     kvp_buf_clear(&header);
 }
 END_TEST
 
 START_TEST(an_incomplete_environment_is_told)
 {
-    static const char *const needed[] = { "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET" };
+    static const char *const needed[] = { "AZURE_TENANT_ID", "AZURE_CLIENT_ID",
+                                          "AZURE_CLIENT_SECRET" };
     kvp_credential_settings settings = { .kind = "environment" };
     kvp_identity *identity = NULL;
     kvp_error error;
@@ -398,7 +429,8 @@ int main(void)
     tcase_add_test(tcase, a_secret_may_stand_in_a_file_of_ones_own);
     tcase_add_loop_test(tcase, a_file_that_will_not_do_is_named, 0, (int)KVP_ARRAY_LEN(files));
     tcase_add_test(tcase, a_refusal_carries_the_authoritys_words);
-    tcase_add_loop_test(tcase, an_answer_without_a_token_is_no_token, 0, (int)KVP_ARRAY_LEN(odd_answers));
+    tcase_add_loop_test(tcase, an_answer_without_a_token_is_no_token, 0,
+                        (int)KVP_ARRAY_LEN(odd_answers));
     tcase_add_test(tcase, an_authority_that_is_not_there_is_a_network_error);
     tcase_add_loop_test(tcase, an_authority_must_be_https, 0, (int)KVP_ARRAY_LEN(bad_authorities));
     tcase_add_test(tcase, a_tenant_is_one_path_segment);

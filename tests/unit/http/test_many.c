@@ -30,7 +30,8 @@ static bool next(void *user, const char **ret_url, void **ret_cookie)
 
     if (w->given >= w->wanted)
         return false;
-    snprintf(w->urls[w->given], sizeof(w->urls[0]), "%s/item/%u", fake_server_url(w->server), w->given);
+    snprintf(w->urls[w->given], sizeof(w->urls[0]), "%s/item/%u", fake_server_url(w->server),
+             w->given);
     *ret_url = w->urls[w->given];
     *ret_cookie = &w->reported[w->given++];
     w->in_flight++;
@@ -38,8 +39,8 @@ static bool next(void *user, const char **ret_url, void **ret_cookie)
     return true;
 }
 
-static kvp_status done(void *user, void *cookie, kvp_status status, const kvp_http_response *response,
-                       kvp_error *error)
+static kvp_status done(void *user, void *cookie, kvp_status status,
+                       const kvp_http_response *response, kvp_error *error)
 {
     work *w = user;
     unsigned index = (unsigned)((unsigned *)cookie - w->reported);
@@ -90,7 +91,9 @@ static kvp_status run_work(work *w, unsigned connections, int64_t within_ms, kvp
     static const kvp_http_header headers[] = { { "Authorization", "Bearer t", true } };
     fake_options options = { .handle = answer };
     kvp_http_options http_options = { .max_connections = connections };
-    kvp_http_many many = { .next = next, .done = done, .user = w, .headers = headers, .header_count = 1 };
+    kvp_http_many many = {
+        .next = next, .done = done, .user = w, .headers = headers, .header_count = 1
+    };
     kvp_http *http = NULL;
     kvp_status st;
     char value[32];
@@ -99,7 +102,8 @@ static kvp_status run_work(work *w, unsigned connections, int64_t within_ms, kvp
     ck_assert_int_eq(kvp_http_new(&http_options, &http, NULL), KVP_OK);
     st = kvp_http_perform_many(http, &many, kvp_clock_mono_ms() + within_ms, error);
     for (unsigned i = 0; i < fake_server_count(w->server); i++)
-        ck_assert(fake_request_header(fake_server_request(w->server, i), "Authorization", value, sizeof(value)));
+        ck_assert(fake_request_header(fake_server_request(w->server, i), "Authorization", value,
+                                      sizeof(value)));
     kvp_http_free(http);
     ck_assert_uint_eq(kvp_sockets_count(), 0);
     return st;

@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 static kvp_http *new_http(unsigned connections, const char *ca_file)
 {
     kvp_http_options options = { .max_connections = connections, .ca_file = ca_file };
@@ -26,9 +28,12 @@ static kvp_http *new_http(unsigned connections, const char *ca_file)
 
 static kvp_status get(kvp_http *http, fake_server *server, int64_t within_ms, kvp_error *error)
 {
-    kvp_http_request request = { .method = "GET", .url = fake_server_url(server), .no_retry = true };
+    kvp_http_request request = { .method = "GET",
+                                 .url = fake_server_url(server),
+                                 .no_retry = true };
     kvp_http_response response = { 0 };
-    kvp_status st = kvp_http_perform(http, &request, kvp_clock_mono_ms() + within_ms, &response, error);
+    kvp_status st =
+        kvp_http_perform(http, &request, kvp_clock_mono_ms() + within_ms, &response, error);
 
     if (st == KVP_OK)
         ck_assert_int_eq(response.status, 200);
@@ -271,22 +276,31 @@ START_TEST(a_request_within_a_request_returns_at_once)
 }
 END_TEST
 
-/* A connection that is written to after the peer has closed it, without our noticing before. */
+/* OpenSSL writes on and on to a peer that has closed and reset the connection. */
 START_TEST(a_closed_connection_raises_no_signal)
 {
-    static const fake_reply replies[] = { { .body = "x", .how = FAKE_ANSWER_CLOSE } };
-    fake_options options = { .script = replies, .script_len = 1, .tls_name = "localhost" };
+    fake_options options = { .abort_uploads = true, .tls_name = "localhost" };
     fake_server *server = fake_server_start(&options);
     kvp_http *http = new_http(4, fake_server_ca_file(server));
+    kvp_buf body = KVP_BUF_INIT(0);
+    kvp_http_request request = {
+        .method = "POST", .url = fake_server_url(server), .no_retry = true, .body = &body
+    };
     struct sigaction before, after;
     sigset_t mask, pending;
 
+    ck_assert_ptr_nonnull(kvp_buf_reserve(&body, 8 << 20));
+    body.len = 8 << 20;
+    memset(body.data, 'x', body.len);
     ck_assert_int_eq(sigaction(SIGPIPE, NULL, &before), 0);
     ck_assert(before.sa_handler == SIG_DFL);
-    for (int i = 0; i < 10; i++) {
-        ck_assert_int_eq(get(http, server, 5000, NULL), KVP_OK);
-        kvp_clock_sleep_ms(i % 2 ? 20 : 0);
-        fake_server_hang_up(server);
+    for (int i = 0; i < 5; i++) {
+        kvp_http_response response = { 0 };
+
+        ck_assert_int_eq(
+            kvp_http_perform(http, &request, kvp_clock_mono_ms() + 5000, &response, NULL),
+            KVP_ERR_NETWORK);
+        kvp_http_response_clear(&response);
     }
     kvp_http_free(http);
     ck_assert_int_eq(sigaction(SIGPIPE, NULL, &after), 0);
@@ -295,7 +309,37 @@ START_TEST(a_closed_connection_raises_no_signal)
     ck_assert(!sigismember(&mask, SIGPIPE));
     ck_assert_int_eq(sigpending(&pending), 0);
     ck_assert(!sigismember(&pending, SIGPIPE));
+    kvp_buf_clear(&body);
     fake_server_stop(server);
+}
+END_TEST
+
+/* The host's openssl.cnf activates nothing that could do TLS; libcurl must not be using that. */
+START_TEST(the_hosts_openssl_configuration_does_not_reach_us)
+{
+    static const char conf[] =
+        "openssl_conf = init\n[init]\nproviders = list\n[list]\nnull = null_provider\n"
+        "[null_provider]\nactivate = 1\n";
+    static const fake_reply ok[] = { { .body = "x" } };
+    fake_options options = { .script = ok, .script_len = 1, .tls_name = "localhost" };
+    char path[] = "/tmp/test-pool-XXXXXX";
+    int fd = mkstemp(path);
+    fake_server *server;
+    kvp_http *http;
+    EVP_MD *digest;
+
+    ck_assert_int_eq(write(fd, conf, sizeof(conf) - 1), (ssize_t)sizeof(conf) - 1);
+    close(fd);
+    setenv("OPENSSL_CONF", path, 1);
+    server = fake_server_start(&options);
+    http = new_http(4, fake_server_ca_file(server));
+    ck_assert_int_eq(get(http, server, 5000, NULL), KVP_OK);
+    kvp_http_free(http);
+    fake_server_stop(server);
+    unlink(path);
+    /* And the host's stays as it is configured. */
+    digest = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ck_assert_ptr_null(digest);
 }
 END_TEST
 
@@ -326,7 +370,8 @@ END_TEST
 
 static void child_of_fork(kvp_http *http, fake_server *server)
 {
-    _Exit(kvp_sockets_count() == 0 && kvp_pool_size(http) == 0 && get(http, server, 5000, NULL) == KVP_OK &&
+    _Exit(kvp_sockets_count() == 0 && kvp_pool_size(http) == 0 &&
+                  get(http, server, 5000, NULL) == KVP_OK &&
                   get(http, server, 5000, NULL) == KVP_OK && kvp_pool_size(http) == 1
               ? 0
               : 1);
@@ -367,7 +412,8 @@ END_TEST
 
 START_TEST(a_child_of_a_busy_parent_finds_the_pool_free)
 {
-    static const fake_reply slow[] = { { .body = "x", .delay_ms = 400 }, { .body = "x", .delay_ms = 400 },
+    static const fake_reply slow[] = { { .body = "x", .delay_ms = 400 },
+                                       { .body = "x", .delay_ms = 400 },
                                        { .body = "x" } };
     fake_options options = { .script = slow, .script_len = 3 };
     fake_server *server = fake_server_start(&options);
@@ -419,7 +465,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("pool");
-    TCase *pool = tcase_create("pool"), *guest = tcase_create("guest"), *forks = tcase_create("fork");
+    TCase *pool = tcase_create("pool"), *guest = tcase_create("guest"),
+          *forks = tcase_create("fork");
     SRunner *runner;
     int failed;
 
@@ -433,6 +480,7 @@ int main(void)
     tcase_add_test(guest, sockets_do_not_outlive_exec);
     tcase_add_test(guest, a_request_within_a_request_returns_at_once);
     tcase_add_test(guest, a_closed_connection_raises_no_signal);
+    tcase_add_test(guest, the_hosts_openssl_configuration_does_not_reach_us);
     tcase_add_test(guest, sigpipe_is_taken_away_only_if_it_is_ours);
     tcase_add_loop_test(forks, a_child_makes_its_own_connections, 0, 2);
     tcase_add_test(forks, a_child_of_a_busy_parent_finds_the_pool_free);

@@ -20,7 +20,8 @@ static kvp_http *new_http(unsigned connections)
     return made;
 }
 
-static kvp_status get(kvp_http *http, fake_server *server, int64_t within_ms, kvp_http_response *response)
+static kvp_status get(kvp_http *http, fake_server *server, int64_t within_ms,
+                      kvp_http_response *response)
 {
     kvp_http_request request = { .method = "POST", .url = fake_server_url(server) };
 
@@ -37,7 +38,8 @@ START_TEST(pauses_double_and_spread)
         kvp_retry retry = { 0 };
 
         for (size_t i = 0; i < KVP_ARRAY_LEN(expected); i++) {
-            int64_t pause = kvp_retry_pause(&retry, i % 2 ? KVP_OUTCOME_BUSY : KVP_OUTCOME_BROKEN, -1, 0, 1000000);
+            int64_t pause = kvp_retry_pause(&retry, i % 2 ? KVP_OUTCOME_BUSY : KVP_OUTCOME_BROKEN,
+                                            -1, 0, 1000000);
 
             ck_assert_int_ge(pause, expected[i] * 8 / 10);
             ck_assert_int_le(pause, expected[i] * 12 / 10 + 1);
@@ -118,7 +120,9 @@ END_TEST
 
 START_TEST(the_last_answer_before_the_deadline_is_the_result)
 {
-    const fake_reply replies[] = { { .status = 503, .body = "busy", .headers = "Retry-After: 100\r\n" } };
+    const fake_reply replies[] = {
+        { .status = 503, .body = "busy", .headers = "Retry-After: 100\r\n" }
+    };
     fake_options options = { .script = replies, .script_len = 1 };
     fake_server *server = fake_server_start(&options);
     kvp_http *http = new_http(1);
@@ -158,7 +162,9 @@ END_TEST
 
 START_TEST(a_broken_connection_is_tried_again)
 {
-    const fake_reply replies[] = { { .how = FAKE_RESET }, { .how = FAKE_TRUNCATE, .body = "half" }, { .body = "whole" } };
+    const fake_reply replies[] = { { .how = FAKE_RESET },
+                                   { .how = FAKE_TRUNCATE, .body = "half" },
+                                   { .body = "whole" } };
     fake_options options = { .script = replies, .script_len = 3 };
     fake_server *server = fake_server_start(&options);
     kvp_http *http = new_http(1);
@@ -175,7 +181,8 @@ START_TEST(a_broken_connection_is_tried_again)
 }
 END_TEST
 
-/* A keep-alive connection that the server closes: seen before the request, or only after it was sent. */
+/* A keep-alive connection that the server closes: seen before the request, or only after it was
+ * sent. */
 static const fake_how stale[] = { FAKE_CLOSE, FAKE_RESET };
 
 START_TEST(a_stale_connection_costs_no_pause)
@@ -241,7 +248,8 @@ static void *one_of_the_crowd(void *arg)
 
 START_TEST(after_a_429_nobody_sends_before_the_time_has_come)
 {
-    const fake_reply replies[] = { { .status = 429, .headers = "retry-after-ms: 600\r\n" }, { .status = 200 } };
+    const fake_reply replies[] = { { .status = 429, .headers = "retry-after-ms: 600\r\n" },
+                                   { .status = 200 } };
     fake_options options = { .script = replies, .script_len = 2 };
     crowd c = { .http = new_http(8), .server = fake_server_start(&options) };
     pthread_t threads[8];

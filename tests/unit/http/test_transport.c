@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests and answers over the wire: what is sent, what is taken, what fails and how it is told. */
+/* Requests and answers over the wire: what is sent, what is taken, what fails and how it is told.
+ */
 #include "config.h"
 
 #include "http/internal.h"
@@ -59,7 +60,8 @@ static kvp_status send_request(kvp_http_request request, const char *path, int64
 static void assert_header(unsigned index, const char *name, const char *expected)
 {
     char value[256] = "";
-    bool found = fake_request_header(fake_server_request(server, index), name, value, sizeof(value));
+    bool found =
+        fake_request_header(fake_server_request(server, index), name, value, sizeof(value));
 
     if (expected)
         ck_assert_msg(found && strcmp(value, expected) == 0, "%s: %s", name, value);
@@ -72,8 +74,9 @@ static void assert_header(unsigned index, const char *name, const char *expected
 static const struct {
     const char *method, *body, *content_length;
 } methods[] = {
-    { "GET", NULL, NULL },  { "DELETE", NULL, NULL }, { "POST", NULL, "0" },  { "POST", "{\"a\":1}", "7" },
-    { "PUT", "{}", "2" },   { "PATCH", "{}", "2" },   { "POST", "", "0" },
+    { "GET", NULL, NULL },        { "DELETE", NULL, NULL }, { "POST", NULL, "0" },
+    { "POST", "{\"a\":1}", "7" }, { "PUT", "{}", "2" },     { "PATCH", "{}", "2" },
+    { "POST", "", "0" },
 };
 
 START_TEST(every_method_sends_what_it_is_given)
@@ -87,14 +90,16 @@ START_TEST(every_method_sends_what_it_is_given)
         ck_assert_int_eq(kvp_buf_append_str(&body, methods[_i].body), KVP_OK);
     ck_assert_int_eq(send_request((kvp_http_request){ .method = methods[_i].method,
                                                       .body = methods[_i].body ? &body : NULL },
-                                  "/keys?api-version=7.4", 5000, &response, NULL), KVP_OK);
+                                  "/keys?api-version=7.4", 5000, &response, NULL),
+                     KVP_OK);
 
     ck_assert_int_eq(response.status, 200);
     ck_assert_str_eq(kvp_buf_str(&response.body), "yes");
     ck_assert(response.body.secret);
     ck_assert_str_eq(fake_server_request(server, 0)->method, methods[_i].method);
     ck_assert_str_eq(fake_server_request(server, 0)->target, "/keys?api-version=7.4");
-    ck_assert_str_eq(fake_server_request(server, 0)->body, methods[_i].body ? methods[_i].body : "");
+    ck_assert_str_eq(fake_server_request(server, 0)->body,
+                     methods[_i].body ? methods[_i].body : "");
     assert_header(0, "Content-Length", methods[_i].content_length);
     assert_header(0, "Expect", NULL);
     assert_header(0, "Content-Type", NULL);
@@ -114,10 +119,15 @@ START_TEST(a_handle_forgets_the_request_before)
 
     start(ok, 1);
     ck_assert_int_eq(kvp_buf_append_str(&body, "{}"), KVP_OK);
-    ck_assert_int_eq(send_request((kvp_http_request){ .method = "PATCH", .body = &body, .headers = headers,
-                                                      .header_count = 2 }, "/", 5000, &response, NULL), KVP_OK);
+    ck_assert_int_eq(send_request((kvp_http_request){ .method = "PATCH",
+                                                      .body = &body,
+                                                      .headers = headers,
+                                                      .header_count = 2 },
+                                  "/", 5000, &response, NULL),
+                     KVP_OK);
     ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "/", 5000, &response, NULL), KVP_OK);
-    ck_assert_int_eq(send_request((kvp_http_request){ .method = "POST" }, "/", 5000, &response, NULL), KVP_OK);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ .method = "POST" }, "/", 5000, &response, NULL), KVP_OK);
 
     assert_header(0, "Authorization", "Bearer t");
     assert_header(0, "Content-Type", "application/json");
@@ -139,8 +149,9 @@ START_TEST(header_values_cannot_bring_lines_in)
     kvp_http_response response = { 0 };
 
     start(ok, 1);
-    ck_assert_int_eq(send_request((kvp_http_request){ .headers = headers, .header_count = 1 }, "/", 5000,
-                                  &response, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(send_request((kvp_http_request){ .headers = headers, .header_count = 1 }, "/",
+                                  5000, &response, NULL),
+                     KVP_ERR_INVALID);
     ck_assert_uint_eq(fake_server_count(server), 0);
     ck_assert_uint_eq(response.attempts, 0);
     kvp_http_response_clear(&response);
@@ -165,10 +176,12 @@ END_TEST
 START_TEST(headers_that_matter_are_kept)
 {
     static const fake_reply replies[] = {
-        { .status = 401, .body = "{}",
-          .headers = "Content-Type: application/json; charset=utf-8\r\nX-MS-Request-Id:  1234-5 \r\n"
-                     "www-authenticate: Bearer a=\"b\"\r\nWWW-Authenticate: Basic x\r\n"
-                     "Location: https://h/x\r\nX-Other: y\r\nWWW-Auth: no\r\n" },
+        { .status = 401,
+          .body = "{}",
+          .headers =
+              "Content-Type: application/json; charset=utf-8\r\nX-MS-Request-Id:  1234-5 \r\n"
+              "www-authenticate: Bearer a=\"b\"\r\nWWW-Authenticate: Basic x\r\n"
+              "Location: https://h/x\r\nX-Other: y\r\nWWW-Auth: no\r\n" },
         { .status = 204 },
     };
     kvp_http_response response = { 0 };
@@ -218,7 +231,8 @@ START_TEST(retry_after_is_read_in_all_its_forms)
 
     start(&reply, 1);
     kvp_clock_freeze(1000000, INT64_C(1767225600) * 1000000);
-    ck_assert_int_eq(send_request((kvp_http_request){ .no_retry = true }, "/", 5000, &response, NULL), KVP_OK);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ .no_retry = true }, "/", 5000, &response, NULL), KVP_OK);
     ck_assert_int_eq(response.retry_after_ms, pauses[_i].ms);
     kvp_http_response_clear(&response);
     kvp_clock_freeze(-1, -1);
@@ -228,8 +242,9 @@ END_TEST
 START_TEST(an_interim_answer_leaves_no_headers)
 {
     static const fake_reply raw[] = {
-        { .how = FAKE_RAW, .body = "HTTP/1.1 100 Continue\r\nRetry-After: 5\r\nWWW-Authenticate: x\r\n\r\n"
-                                   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
+        { .how = FAKE_RAW,
+          .body = "HTTP/1.1 100 Continue\r\nRetry-After: 5\r\nWWW-Authenticate: x\r\n\r\n"
+                  "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
     };
     kvp_http_response response = { 0 };
 
@@ -262,12 +277,15 @@ START_TEST(an_answer_has_a_maximum)
     kvp_error error;
 
     start(big, 2);
-    ck_assert_int_eq(send_request((kvp_http_request){ .max_response = 10 }, "/", 5000, &response, &error),
-                     KVP_ERR_TOO_LARGE);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ .max_response = 10 }, "/", 5000, &response, &error),
+        KVP_ERR_TOO_LARGE);
     ck_assert_ptr_nonnull(strstr(error.message, "larger than 10 bytes"));
     ck_assert_uint_eq(response.body.len, 0);
     ck_assert_uint_eq(response.attempts, 1);
-    ck_assert_int_eq(send_request((kvp_http_request){ .max_response = 10 }, "/", 5000, &response, &error), KVP_OK);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ .max_response = 10 }, "/", 5000, &response, &error),
+        KVP_OK);
     ck_assert_uint_eq(response.body.len, 10);
     kvp_http_response_clear(&response);
 }
@@ -280,10 +298,12 @@ START_TEST(clear_text_to_strangers_is_refused)
     kvp_http_response response = { 0 };
     kvp_error error;
 
-    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "http://example.org/", 1000, &response, &error),
-                     KVP_ERR_REFUSED);
-    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "file:///etc/passwd", 1000, &response, &error),
-                     KVP_ERR_REFUSED);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ 0 }, "http://example.org/", 1000, &response, &error),
+        KVP_ERR_REFUSED);
+    ck_assert_int_eq(
+        send_request((kvp_http_request){ 0 }, "file:///etc/passwd", 1000, &response, &error),
+        KVP_ERR_REFUSED);
     ck_assert_uint_eq(response.attempts, 0);
 }
 END_TEST
@@ -297,9 +317,11 @@ START_TEST(a_refused_connection_is_told_at_once)
 
     snprintf(port, sizeof(port), "127.0.0.1:%u", fake_dead_port());
     snprintf(url, sizeof(url), "https://%s/", port);
-    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, url, 30000, &response, &error), KVP_ERR_NETWORK);
+    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, url, 30000, &response, &error),
+                     KVP_ERR_NETWORK);
     took = kvp_clock_mono_ms() - begun;
-    ck_assert_msg(strstr(error.message, port) && strstr(error.message, "refused"), "%s", error.message);
+    ck_assert_msg(strstr(error.message, port) && strstr(error.message, "refused"), "%s",
+                  error.message);
     ck_assert_uint_eq(response.attempts, 3);
     ck_assert_int_ge(took, 500);
     ck_assert_int_lt(took, 5000);
@@ -312,8 +334,9 @@ START_TEST(an_unknown_host_is_told_at_once)
     kvp_http_response response = { 0 };
     kvp_error error;
 
-    ck_assert_int_eq(send_request((kvp_http_request){ .no_retry = true }, "https://no-such-host.invalid/", 5000,
-                                  &response, &error), KVP_ERR_NETWORK);
+    ck_assert_int_eq(send_request((kvp_http_request){ .no_retry = true },
+                                  "https://no-such-host.invalid/", 5000, &response, &error),
+                     KVP_ERR_NETWORK);
     ck_assert_msg(strstr(error.message, "no-such-host.invalid"), "%s", error.message);
     ck_assert_uint_eq(response.attempts, 1);
     kvp_http_response_clear(&response);
@@ -328,11 +351,13 @@ START_TEST(silence_ends_with_the_deadline)
     int64_t begun = kvp_clock_mono_ms(), took;
 
     start(hang, 1);
-    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "/", 400, &response, &error), KVP_ERR_TIMEOUT);
+    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "/", 400, &response, &error),
+                     KVP_ERR_TIMEOUT);
     took = kvp_clock_mono_ms() - begun;
     ck_assert_int_ge(took, 350);
     ck_assert_int_lt(took, 3000);
-    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "/", 0, &response, &error), KVP_ERR_TIMEOUT);
+    ck_assert_int_eq(send_request((kvp_http_request){ 0 }, "/", 0, &response, &error),
+                     KVP_ERR_TIMEOUT);
     ck_assert_uint_eq(fake_server_count(server), 1);
     kvp_http_response_clear(&response);
 }
@@ -345,8 +370,12 @@ static const struct {
 } nonsense[] = {
     { { .how = FAKE_RAW, .body = "SSH-2.0-x\r\n" }, KVP_ERR_NETWORK, 1 },
     { { .how = FAKE_RAW, .body = "\x15\x03\x01\x00\x02\x02" }, KVP_ERR_NETWORK, 1 },
-    { { .how = FAKE_RAW, .body = "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n" }, KVP_ERR_NETWORK, 1 },
-    { { .how = FAKE_RAW, .body = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" }, KVP_ERR_NETWORK, 1 },
+    { { .how = FAKE_RAW, .body = "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n" },
+      KVP_ERR_NETWORK,
+      1 },
+    { { .how = FAKE_RAW, .body = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" },
+      KVP_ERR_NETWORK,
+      1 },
     { { .how = FAKE_TRUNCATE, .body = "half" }, KVP_ERR_NETWORK, 2 },
     { { .how = FAKE_CLOSE }, KVP_ERR_NETWORK, 2 },
     { { .how = FAKE_RESET }, KVP_ERR_NETWORK, 2 },
@@ -379,8 +408,9 @@ START_TEST(plain_http_where_tls_should_be_is_a_tls_error)
     start(ok, 1);
     /* The server reads a line before it answers: give it none, and it would wait for ever. */
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/\r\n\r\n", fake_server_port(server));
-    ck_assert_int_eq(kvp_http_perform(http, &request, kvp_clock_mono_ms() + 1000, &response, &error),
-                     KVP_ERR_REFUSED);
+    ck_assert_int_eq(
+        kvp_http_perform(http, &request, kvp_clock_mono_ms() + 1000, &response, &error),
+        KVP_ERR_REFUSED);
     kvp_http_response_clear(&response);
 }
 END_TEST
@@ -422,7 +452,8 @@ START_TEST(a_strange_authority_is_not_trusted)
     kvp_error error;
 
     ck_assert_int_eq(ask_tls(&options, fake_server_ca_file(other), &error), KVP_ERR_TLS);
-    ck_assert_msg(strstr(error.message, "certificate") && strstr(error.message, "`ca_file`"), "%s", error.message);
+    ck_assert_msg(strstr(error.message, "certificate") && strstr(error.message, "`ca_file`"), "%s",
+                  error.message);
     ck_assert_uint_eq(fake_server_count(server), 0);
     fake_server_stop(other);
 }
@@ -430,7 +461,9 @@ END_TEST
 
 START_TEST(a_certificate_for_another_host_is_not_trusted)
 {
-    fake_options options = { .script = tls_reply, .script_len = 1, .tls_name = "localhost", .tls_wrong_host = true };
+    fake_options options = {
+        .script = tls_reply, .script_len = 1, .tls_name = "localhost", .tls_wrong_host = true
+    };
     kvp_error error;
 
     ck_assert_int_eq(ask_tls(&options, NULL, &error), KVP_ERR_TLS);
@@ -441,7 +474,9 @@ END_TEST
 
 START_TEST(an_expired_certificate_is_not_trusted)
 {
-    fake_options options = { .script = tls_reply, .script_len = 1, .tls_name = "localhost", .tls_expired = true };
+    fake_options options = {
+        .script = tls_reply, .script_len = 1, .tls_name = "localhost", .tls_expired = true
+    };
     kvp_error error;
 
     ck_assert_int_eq(ask_tls(&options, NULL, &error), KVP_ERR_TLS);
@@ -463,7 +498,8 @@ END_TEST
 
 START_TEST(each_failing_allocation_is_survived)
 {
-    static const fake_reply ok[] = { { .body = "yes", .headers = "WWW-Authenticate: x\r\nLocation: y\r\n" } };
+    static const fake_reply ok[] = { { .body = "yes",
+                                       .headers = "WWW-Authenticate: x\r\nLocation: y\r\n" } };
     static const kvp_http_header headers[] = { { "Authorization", "Bearer t", true } };
     unsigned failures = 0;
     kvp_status st = KVP_ERR_NO_MEMORY;
@@ -472,8 +508,11 @@ START_TEST(each_failing_allocation_is_survived)
     for (long n = 0; n < 5000 && st != KVP_OK; n++) {
         kvp_http_options options = { .max_connections = 1 };
         kvp_http_response response = { 0 };
-        kvp_http_request request = { .method = "POST", .url = fake_server_url(server), .headers = headers,
-                                     .header_count = 1, .no_retry = true };
+        kvp_http_request request = { .method = "POST",
+                                     .url = fake_server_url(server),
+                                     .headers = headers,
+                                     .header_count = 1,
+                                     .no_retry = true };
         kvp_http *made = NULL;
         kvp_error error;
 

@@ -12,7 +12,8 @@ static const struct {
     bool https;
 } good[] = {
     { "https://contoso.vault.azure.net", "contoso.vault.azure.net", "", 443, true },
-    { "HTTPS://Contoso.Vault.Azure.NET/keys?x=1", "contoso.vault.azure.net", "/keys?x=1", 443, true },
+    { "HTTPS://Contoso.Vault.Azure.NET/keys?x=1", "contoso.vault.azure.net", "/keys?x=1", 443,
+      true },
     { "https://h:8443/", "h", "/", 8443, true },
     { "https://h?x", "h", "?x", 443, true },
     { "http://127.0.0.1:80/a", "127.0.0.1", "/a", 80, false },
@@ -33,12 +34,44 @@ START_TEST(plain_urls_are_taken_apart)
 END_TEST
 
 static const char *const bad[] = {
-    NULL, "", "h", "https:", "https:/h", "https://", "https:///a", "ftp://h", "https://u@h", "https://u:p@h/",
-    "https://h:", "https://h:0", "https://h:65536", "https://h:123456", "https://h:8x", "https://h:-1",
-    "https://h\\evil/", "https://h/\\evil", "https://h#f", "https://h/#f", "https://h /", "https://h/a b",
-    "https://h/\n", "https://h%2eevil/", "https://.h", "https://h.", "https://a..b", "https://[::1",
-    "https://[::1]x", "https://[::g]", "https://[127.0.0.1]", "https://[]", " https://h", "https://h\xc3\xa4",
-    "https://h/\xc3\xa4", "https://h@evil.example/", "https://h/\x7f", "javascript://h",
+    NULL,
+    "",
+    "h",
+    "https:",
+    "https:/h",
+    "https://",
+    "https:///a",
+    "ftp://h",
+    "https://u@h",
+    "https://u:p@h/",
+    "https://h:",
+    "https://h:0",
+    "https://h:65536",
+    "https://h:123456",
+    "https://h:8x",
+    "https://h:-1",
+    "https://h\\evil/",
+    "https://h/\\evil",
+    "https://h#f",
+    "https://h/#f",
+    "https://h /",
+    "https://h/a b",
+    "https://h/\n",
+    "https://h%2eevil/",
+    "https://.h",
+    "https://h.",
+    "https://a..b",
+    "https://[::1",
+    "https://[::1]x",
+    "https://[::g]",
+    "https://[127.0.0.1]",
+    "https://[]",
+    " https://h",
+    "https://h\xc3\xa4",
+    "https://h/\xc3\xa4",
+    "https://h@evil.example/",
+    "https://h/\x7f",
+    "javascript://h",
 };
 
 START_TEST(odd_urls_are_none)
@@ -54,16 +87,20 @@ static const struct {
     const char *text;
     bool allowed;
 } allowed[] = {
-    { "https://example.org", true },        { "http://127.0.0.1:8080/", true }, { "http://127.255.0.9", true },
-    { "http://[::1]:8080", true },          { "http://localhost:1", true },     { "http://LOCALHOST", true },
-    { "http://example.org", false },        { "http://127.1/", false },         { "http://0x7f000001/", false },
-    { "http://2130706433/", false },        { "http://localhost.evil", false }, { "http://[::2]", false },
-    { "http://[::ffff:127.0.0.1]", false }, { "http://127.0.0.1.evil", false }, { "http://0177.0.0.1", false },
+    { "https://example.org", true },        { "http://127.0.0.1:8080/", true },
+    { "http://127.255.0.9", true },         { "http://[::1]:8080", true },
+    { "http://localhost:1", true },         { "http://LOCALHOST", true },
+    { "http://example.org", false },        { "http://127.1/", false },
+    { "http://0x7f000001/", false },        { "http://2130706433/", false },
+    { "http://localhost.evil", false },     { "http://[::2]", false },
+    { "http://[::ffff:127.0.0.1]", false }, { "http://127.0.0.1.evil", false },
+    { "http://0177.0.0.1", false },
 };
 
 START_TEST(clear_text_is_for_loopback_only)
 {
-    ck_assert_msg(kvp_http_url_allowed(allowed[_i].text) == allowed[_i].allowed, "%s", allowed[_i].text);
+    ck_assert_msg(kvp_http_url_allowed(allowed[_i].text) == allowed[_i].allowed, "%s",
+                  allowed[_i].text);
 }
 END_TEST
 
@@ -71,8 +108,8 @@ static const struct {
     const char *a, *b;
     bool same;
 } origins[] = {
-    { "https://H/x", "https://h:443/y", true },  { "https://h", "http://h", false },
-    { "https://h", "https://h:444", false },     { "https://h", "https://h.x", false },
+    { "https://H/x", "https://h:443/y", true },   { "https://h", "http://h", false },
+    { "https://h", "https://h:444", false },      { "https://h", "https://h.x", false },
     { "https://[::1]/", "https://[0::1]", true }, { "http://h", "http://h:80", true },
 };
 

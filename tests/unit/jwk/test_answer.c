@@ -10,7 +10,9 @@
 
 START_TEST(an_operation_is_read)
 {
-    static const char json[] = "{\"kid\":\"https://h/keys/a/1\",\"value\":\"Zm9v\",\"iv\":\"AAE\",\"tag\":\"_w\",\"alg\":\"x\"}";
+    static const char json[] =
+        "{\"kid\":\"https://h/keys/a/"
+        "1\",\"value\":\"Zm9v\",\"iv\":\"AAE\",\"tag\":\"_w\",\"alg\":\"x\"}";
     kvp_operation_result result = { 0 };
 
     ck_assert_int_eq(kvp_jwk_parse_operation(json, strlen(json), &result, NULL), KVP_OK);
@@ -29,7 +31,12 @@ START_TEST(an_operation_is_read)
 END_TEST
 
 static const char *const bad_operations[] = {
-    "", "true", "{\"value\":true}", "{\"value\":\"a+b/\"}", "{\"kid\":1}", "{\"value\":\"AA\",\"iv\":[]}",
+    "",
+    "true",
+    "{\"value\":true}",
+    "{\"value\":\"a+b/\"}",
+    "{\"kid\":1}",
+    "{\"value\":\"AA\",\"iv\":[]}",
 };
 
 START_TEST(bad_operations_leave_the_result_alone)
@@ -57,8 +64,10 @@ END_TEST
 
 START_TEST(a_token_is_read_with_numbers_or_strings)
 {
-    static const char numbers[] = "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"refresh_in\":1800,\"access_token\":\"eyJ.a-b_c~+/=\"}";
-    static const char strings[] = "{\"expires_in\":\"86399\",\"expires_on\":\"1700000000\",\"access_token\":\"x\"}";
+    static const char numbers[] = "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"refresh_in\":"
+                                  "1800,\"access_token\":\"eyJ.a-b_c~+/=\"}";
+    static const char strings[] =
+        "{\"expires_in\":\"86399\",\"expires_on\":\"1700000000\",\"access_token\":\"x\"}";
     kvp_token_response token;
 
     ck_assert_int_eq(kvp_jwk_parse_token(numbers, strlen(numbers), &token, NULL), KVP_OK);
@@ -92,7 +101,8 @@ START_TEST(bad_tokens_are_refused)
     kvp_token_response token = { 0 };
     kvp_error error;
 
-    ck_assert_int_eq(kvp_jwk_parse_token(bad_tokens[_i], strlen(bad_tokens[_i]), &token, &error), KVP_ERR_PARSE);
+    ck_assert_int_eq(kvp_jwk_parse_token(bad_tokens[_i], strlen(bad_tokens[_i]), &token, &error),
+                     KVP_ERR_PARSE);
     ck_assert_ptr_null(token.access_token.data);
 }
 END_TEST
@@ -102,14 +112,17 @@ END_TEST
 static const struct {
     const char *body, *code, *inner, *message;
 } errors[] = {
-    { "{\"error\":{\"code\":\"Forbidden\",\"message\":\"Caller is not authorized.\\r\\nAction: 'x'\","
+    { "{\"error\":{\"code\":\"Forbidden\",\"message\":\"Caller is not authorized.\\r\\nAction: "
+      "'x'\","
       "\"innererror\":{\"code\":\"ForbiddenByRbac\"}}}",
       "Forbidden", "ForbiddenByRbac", "Caller is not authorized. Action: 'x'" },
     { "{\"error\":{\"code\":\"KeyNotFound\",\"message\":\"gone\"}}", "KeyNotFound", "", "gone" },
-    { "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid.\\r\\nTrace ID: 1\"}",
+    { "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid.\\r\\nTrace "
+      "ID: 1\"}",
       "invalid_client", "", "AADSTS7000215: Invalid. Trace ID: 1" },
     { "OK", "", "", "OK" },
-    { "<html>\n <body>\x01 Bad \xff Gateway</body>\n\n", "", "", "<html> <body>? Bad ? Gateway</body>" },
+    { "<html>\n <body>\x01 Bad \xff Gateway</body>\n\n", "", "",
+      "<html> <body>? Bad ? Gateway</body>" },
     { "{\"fault\":1}", "", "", "{\"fault\":1}" },
     { "{\"error\":{\"code\":7,\"message\":null,\"innererror\":[]}}", "", "", "before" },
     { "{\"error\":{\"message\":\"\\u009b31m red \\u001b[0m\"}}", "", "", "?31m red ?[0m" },
@@ -118,7 +131,9 @@ static const struct {
 
 START_TEST(error_bodies_become_one_printable_line)
 {
-    kvp_error error = { .status = KVP_ERR_HTTP, .http_status = 403, .message = "before", .request_id = "r" };
+    kvp_error error = {
+        .status = KVP_ERR_HTTP, .http_status = 403, .message = "before", .request_id = "r"
+    };
 
     kvp_jwk_parse_error(errors[_i].body, strlen(errors[_i].body), &error);
 
@@ -155,11 +170,13 @@ int main(void)
     int failed;
 
     tcase_add_test(tcase, an_operation_is_read);
-    tcase_add_loop_test(tcase, bad_operations_leave_the_result_alone, 0, (int)KVP_ARRAY_LEN(bad_operations));
+    tcase_add_loop_test(tcase, bad_operations_leave_the_result_alone, 0,
+                        (int)KVP_ARRAY_LEN(bad_operations));
     tcase_add_test(tcase, verify_answers_are_boolean);
     tcase_add_test(tcase, a_token_is_read_with_numbers_or_strings);
     tcase_add_loop_test(tcase, bad_tokens_are_refused, 0, (int)KVP_ARRAY_LEN(bad_tokens));
-    tcase_add_loop_test(bodies, error_bodies_become_one_printable_line, 0, (int)KVP_ARRAY_LEN(errors));
+    tcase_add_loop_test(bodies, error_bodies_become_one_printable_line, 0,
+                        (int)KVP_ARRAY_LEN(errors));
     tcase_add_test(bodies, long_messages_are_cut_between_characters);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, bodies);

@@ -32,10 +32,12 @@ START_TEST(vectors_are_encoded_and_decoded)
     ck_assert_int_eq(kvp_base64_encode(bytes, strlen(bytes), &buf), KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&buf), vectors[_i].padded);
     kvp_buf_clear(&buf);
-    ck_assert_int_eq(kvp_base64url_decode(vectors[_i].bare, strlen(vectors[_i].bare), &buf), KVP_OK);
+    ck_assert_int_eq(kvp_base64url_decode(vectors[_i].bare, strlen(vectors[_i].bare), &buf),
+                     KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&buf), bytes);
     kvp_buf_clear(&buf);
-    ck_assert_int_eq(kvp_base64_decode(vectors[_i].padded, strlen(vectors[_i].padded), &buf), KVP_OK);
+    ck_assert_int_eq(kvp_base64_decode(vectors[_i].padded, strlen(vectors[_i].padded), &buf),
+                     KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&buf), bytes);
     ck_assert_uint_eq(buf.len, strlen(bytes));
     kvp_buf_clear(&buf);
@@ -62,8 +64,9 @@ START_TEST(every_length_and_byte_survives_the_round_trip)
 }
 END_TEST
 
-static const char *const bad_url[] = { "Zg==", "Zm9v\n", " Zm9v", "Zm+v", "Zm/v", "Z",  "Zm9vY",
-                                       "Zh",   "Zm9",    "Zm9v.", "Zm=v", "\xc3\xa4", "Zm9v!mFy" };
+static const char *const bad_url[] = { "Zg==", "Zm9v\n",   " Zm9v",   "Zm+v", "Zm/v",
+                                       "Z",    "Zm9vY",    "Zh",      "Zm9",  "Zm9v.",
+                                       "Zm=v", "\xc3\xa4", "Zm9v!mFy" };
 
 START_TEST(base64url_refuses_other_spellings)
 {
@@ -76,8 +79,8 @@ START_TEST(base64url_refuses_other_spellings)
 }
 END_TEST
 
-static const char *const bad_plain[] = { "Zg", "Zg=", "Zg===", "Z===", "====", "=", "Zm-v", "Zg==Zg==",
-                                         "Zm9v Zm9v", "Zh==", "Zm9=" };
+static const char *const bad_plain[] = { "Zg",   "Zg=",      "Zg===",     "Z===", "====", "=",
+                                         "Zm-v", "Zg==Zg==", "Zm9v Zm9v", "Zh==", "Zm9=" };
 
 START_TEST(base64_refuses_other_spellings)
 {

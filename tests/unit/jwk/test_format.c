@@ -23,11 +23,13 @@ START_TEST(operations_carry_what_they_are_given)
     ck_assert_int_eq(kvp_buf_set(&iv, "\xff", 1), KVP_OK);
     ck_assert_int_eq(kvp_buf_set(&tag, "fo", 2), KVP_OK);
     ck_assert_int_eq(kvp_jwk_format_operation("A128GCM", NULL, 0, &iv, &iv, &tag, &out), KVP_OK);
-    ck_assert_str_eq(kvp_buf_str(&out),
-                     "{\"alg\":\"A128GCM\",\"value\":\"\",\"iv\":\"_w\",\"aad\":\"_w\",\"tag\":\"Zm8\"}");
+    ck_assert_str_eq(
+        kvp_buf_str(&out),
+        "{\"alg\":\"A128GCM\",\"value\":\"\",\"iv\":\"_w\",\"aad\":\"_w\",\"tag\":\"Zm8\"}");
     kvp_buf_clear(&out);
     ck_assert_int_eq(kvp_jwk_format_verify("HS256", "foo", 3, "fo", 2, &out), KVP_OK);
-    ck_assert_str_eq(kvp_buf_str(&out), "{\"alg\":\"HS256\",\"digest\":\"Zm9v\",\"value\":\"Zm8\"}");
+    ck_assert_str_eq(kvp_buf_str(&out),
+                     "{\"alg\":\"HS256\",\"digest\":\"Zm9v\",\"value\":\"Zm8\"}");
     kvp_buf_clear(&out);
     ck_assert_int_eq(kvp_jwk_format_random(128, &out), KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&out), "{\"count\":128}");
@@ -41,7 +43,8 @@ START_TEST(a_body_that_does_not_fit_leaves_nothing)
 {
     kvp_buf out = KVP_BUF_INIT_SECRET(20);
 
-    ck_assert_int_eq(kvp_jwk_format_operation("RS256", "foo", 3, NULL, NULL, NULL, &out), KVP_ERR_TOO_LARGE);
+    ck_assert_int_eq(kvp_jwk_format_operation("RS256", "foo", 3, NULL, NULL, NULL, &out),
+                     KVP_ERR_TOO_LARGE);
     ck_assert_uint_eq(out.len, 0);
     ck_assert_str_eq(kvp_buf_str(&out), "");
     kvp_buf_clear(&out);
@@ -68,8 +71,14 @@ static const struct {
     { { .kty = KVP_KTY_RSA }, "{\"kty\":\"RSA\"}" },
     { { .kty = KVP_KTY_RSA, .hsm = true, .key_bits = 3072, .ops = KVP_OP_SIGN | KVP_OP_UNWRAP },
       "{\"kty\":\"RSA-HSM\",\"key_size\":3072,\"key_ops\":[\"sign\",\"unwrapKey\"]}" },
-    { { .kty = KVP_KTY_EC, .curve = KVP_CURVE_P256K, .key_bits = 256 }, "{\"kty\":\"EC\",\"crv\":\"P-256K\"}" },
-    { { .kty = KVP_KTY_OCT, .hsm = true, .key_bits = 256, .not_before = 1, .expires = 2, .tags = example_tags,
+    { { .kty = KVP_KTY_EC, .curve = KVP_CURVE_P256K, .key_bits = 256 },
+      "{\"kty\":\"EC\",\"crv\":\"P-256K\"}" },
+    { { .kty = KVP_KTY_OCT,
+        .hsm = true,
+        .key_bits = 256,
+        .not_before = 1,
+        .expires = 2,
+        .tags = example_tags,
         .tag_count = 1 },
       "{\"kty\":\"oct-HSM\",\"key_size\":256,\"attributes\":{\"nbf\":1,\"exp\":2},"
       "\"tags\":{\"a\":\"q\\\"\\\\\\n\xc3\xa4\"}}" },
@@ -99,7 +108,8 @@ static const struct {
 } updates[] = {
     { { .ops = 7, .enabled = true, .expires = 4 }, KVP_OK, "{}" },
     { { .set_ops = true }, KVP_OK, "{\"key_ops\":[]}" },
-    { { .set_enabled = true, .set_expires = true, .expires = 9 }, KVP_OK,
+    { { .set_enabled = true, .set_expires = true, .expires = 9 },
+      KVP_OK,
       "{\"attributes\":{\"enabled\":false,\"exp\":9}}" },
     { { .set_not_before = true, .not_before = 8 }, KVP_OK, "{\"attributes\":{\"nbf\":8}}" },
     { { .set_tags = true }, KVP_OK, "{\"tags\":{}}" },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Key bundles, list pages, identifiers and the curve table: valid and invalid documents, torture. */
+/* Key bundles, list pages, identifiers and the curve table: valid and invalid documents, torture.
+ */
 #include "jwk/jwk.h"
 #include "base/alloc.h"
 
@@ -32,12 +33,13 @@ static const char *modulus(void)
 
 static char *rsa_document(const char *n, const char *e)
 {
-    return kvp_asprintf("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"RSA-HSM\",\"key_ops\":[\"sign\",\"unwrapKey\","
-                        "\"dance\"],\"n\":\"%s\",\"e\":\"%s\"},\"attributes\":{\"enabled\":false,"
-                        "\"nbf\":5,\"exp\":9,\"created\":3,\"updated\":4,\"recoveryLevel\":\"Recoverable\","
-                        "\"recoverableDays\":90,\"exportable\":true,\"hsmPlatform\":\"2\"},"
-                        "\"tags\":{\"a\":\"b\",\"pkcs11-label\":\"L\"},\"managed\":true,\"later\":[1,{}]}",
-                        n, e);
+    return kvp_asprintf(
+        "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"RSA-HSM\",\"key_ops\":[\"sign\",\"unwrapKey\","
+        "\"dance\"],\"n\":\"%s\",\"e\":\"%s\"},\"attributes\":{\"enabled\":false,"
+        "\"nbf\":5,\"exp\":9,\"created\":3,\"updated\":4,\"recoveryLevel\":\"Recoverable\","
+        "\"recoverableDays\":90,\"exportable\":true,\"hsmPlatform\":\"2\"},"
+        "\"tags\":{\"a\":\"b\",\"pkcs11-label\":\"L\"},\"managed\":true,\"later\":[1,{}]}",
+        n, e);
 }
 
 static kvp_status parse(const char *json, kvp_key **ret, kvp_error *reterr)
@@ -102,8 +104,9 @@ START_TEST(attributes_may_be_left_out)
 {
     kvp_key *key = NULL;
 
-    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\"," EC_XY "},\"tags\":null}", &key, NULL),
-                     KVP_OK);
+    ck_assert_int_eq(
+        parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\"," EC_XY "},\"tags\":null}", &key, NULL),
+        KVP_OK);
 
     ck_assert(key->attributes.enabled);
     ck_assert_int_eq(key->attributes.hsm_platform, -1);
@@ -120,8 +123,11 @@ START_TEST(narrow_coordinates_are_padded_to_the_curve)
 {
     kvp_key *key = NULL;
 
-    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQID\","
-                           "\"y\":\"AP8\"}}", &key, NULL), KVP_OK);
+    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID
+                           "\",\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AQID\","
+                           "\"y\":\"AP8\"}}",
+                           &key, NULL),
+                     KVP_OK);
 
     ck_assert_uint_eq(key->x.len, 66);
     ck_assert_mem_eq(key->x.data + 62, "\0\1\2\3", 4);
@@ -136,14 +142,19 @@ START_TEST(keys_of_unknown_kind_are_accepted_as_such)
 {
     kvp_key *key = NULL;
 
-    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"AKP\",\"pub\":\"x\"}}", &key, NULL), KVP_OK);
+    ck_assert_int_eq(
+        parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"AKP\",\"pub\":\"x\"}}", &key, NULL), KVP_OK);
     ck_assert_int_eq(key->kty, KVP_KTY_UNKNOWN);
     kvp_key_free(key);
-    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"X448\"}}", &key, NULL), KVP_OK);
+    ck_assert_int_eq(
+        parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"X448\"}}", &key, NULL),
+        KVP_OK);
     ck_assert_int_eq(key->kty, KVP_KTY_UNKNOWN);
     kvp_key_free(key);
-    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct-HSM\"},\"attributes\":{\"key_size\":192}}",
-                           &key, NULL), KVP_OK);
+    ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID
+                           "\",\"kty\":\"oct-HSM\"},\"attributes\":{\"key_size\":192}}",
+                           &key, NULL),
+                     KVP_OK);
     ck_assert_int_eq(key->kty, KVP_KTY_OCT);
     ck_assert_uint_eq(key->key_bits, 192);
     kvp_key_free(key);
@@ -173,18 +184,28 @@ static const struct {
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"RSA\",\"n\":\"wAAA\",\"e\":\"AQAB\"}}", "`key.n`" },
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"RSA\",\"n\":\"\",\"e\":\"AQAB\"}}", "`key.n`" },
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\"}}", "`key.crv`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" A43 "\"}}", "`key.y`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"B" A43 "\",\"y\":\"" A43 "\"}}",
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" A43 "\"}}",
+      "`key.y`" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"B" A43
+      "\",\"y\":\"" A43 "\"}}",
       "`key.x`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" A43 "\",\"y\":\"\"}}",
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" A43
+      "\",\"y\":\"\"}}",
       "`key.y`" },
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":[]}", "`attributes`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"enabled\":1}}", "`attributes.enabled`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"exp\":-1}}", "`attributes.exp`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"nbf\":1.5}}", "`attributes.nbf`" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"exp\":99999999999999999999}}", "no JSON" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"key_size\":999999}}", "key_size" },
-    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"hsmPlatform\":2}}", "hsmPlatform" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"enabled\":1}}",
+      "`attributes.enabled`" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"exp\":-1}}",
+      "`attributes.exp`" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"nbf\":1.5}}",
+      "`attributes.nbf`" },
+    { "{\"key\":{\"kid\":\"" KID
+      "\",\"kty\":\"oct\"},\"attributes\":{\"exp\":99999999999999999999}}",
+      "no JSON" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"key_size\":999999}}",
+      "key_size" },
+    { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"attributes\":{\"hsmPlatform\":2}}",
+      "hsmPlatform" },
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"tags\":{\"a\":1}}", "`tags`" },
     { "{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"managed\":\"yes\"}", "`managed`" },
     { "{\"key\":{\"kid\":\"\\u0000\",\"kty\":\"oct\"}}", "no JSON" },
@@ -231,18 +252,22 @@ START_TEST(deep_nesting_is_refused)
     ck_assert_ptr_nonnull(strstr(error.message, "nests"));
     /* Brackets in strings are text. */
     ck_assert_int_eq(parse("{\"key\":{\"kid\":\"" KID "\",\"kty\":\"oct\"},\"x\":"
-                           "\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}", &key, NULL), KVP_OK);
+                           "\"\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}",
+                           &key, NULL),
+                     KVP_OK);
     kvp_key_free(key);
 }
 END_TEST
 
 /* ---- list pages ---- */
 
-#define ITEM(name) "{\"kid\":\"https://v/keys/" name "\",\"attributes\":{\"enabled\":true},\"managed\":true}"
+#define ITEM(name)                                                                                 \
+    "{\"kid\":\"https://v/keys/" name "\",\"attributes\":{\"enabled\":true},\"managed\":true}"
 
 START_TEST(pages_are_appended_and_linked)
 {
-    static const char first[] = "{\"value\":[" ITEM("a") "," ITEM("b") "],\"nextLink\":\"https://v/keys?x\"}";
+    static const char first[] =
+        "{\"value\":[" ITEM("a") "," ITEM("b") "],\"nextLink\":\"https://v/keys?x\"}";
     static const char empty[] = "{\"value\":[],\"nextLink\":\"https://v/keys?y\"}";
     static const char last[] = "{\"value\":[" ITEM("c/0123") "],\"nextLink\":null}";
     kvp_key_list list = { NULL, 0, 0 };
@@ -284,8 +309,9 @@ START_TEST(a_bad_page_leaves_the_list_as_it_was)
     kvp_error error;
 
     ck_assert_int_eq(kvp_jwk_parse_key_page(good, strlen(good), &list, &next, NULL), KVP_OK);
-    ck_assert_int_eq(kvp_jwk_parse_key_page(bad_pages[_i], strlen(bad_pages[_i]), &list, &next, &error),
-                     KVP_ERR_PARSE);
+    ck_assert_int_eq(
+        kvp_jwk_parse_key_page(bad_pages[_i], strlen(bad_pages[_i]), &list, &next, &error),
+        KVP_ERR_PARSE);
     ck_assert_uint_eq(list.count, 1);
     ck_assert_str_eq(list.items[0]->name, "kept");
     kvp_key_list_clear(&list);
@@ -385,7 +411,8 @@ END_TEST
 START_TEST(each_failing_allocation_is_survived)
 {
     char *json = rsa_document(modulus(), "AQAB");
-    static const char page[] = "{\"value\":[" ITEM("a") "," ITEM("b/1") "],\"nextLink\":\"https://v/keys?x\"}";
+    static const char page[] =
+        "{\"value\":[" ITEM("a") "," ITEM("b/1") "],\"nextLink\":\"https://v/keys?x\"}";
     kvp_key *key = NULL, *copy = NULL;
     kvp_key_list list = { NULL, 0, 0 };
     char *next = NULL;
@@ -431,7 +458,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("parse");
-    TCase *keys = tcase_create("keys"), *pages = tcase_create("pages"), *rest = tcase_create("rest");
+    TCase *keys = tcase_create("keys"), *pages = tcase_create("pages"),
+          *rest = tcase_create("rest");
     SRunner *runner;
     int failed;
 
@@ -445,10 +473,12 @@ int main(void)
     tcase_add_test(keys, deep_nesting_is_refused);
     tcase_add_test(keys, each_failing_allocation_is_survived);
     tcase_add_test(pages, pages_are_appended_and_linked);
-    tcase_add_loop_test(pages, a_bad_page_leaves_the_list_as_it_was, 0, (int)KVP_ARRAY_LEN(bad_pages));
+    tcase_add_loop_test(pages, a_bad_page_leaves_the_list_as_it_was, 0,
+                        (int)KVP_ARRAY_LEN(bad_pages));
     tcase_add_loop_test(rest, identifiers_are_split_or_refused, 0, (int)KVP_ARRAY_LEN(ids));
     tcase_add_test(rest, names_have_at_most_127_characters);
-    tcase_add_loop_test(rest, every_curve_is_found_by_name_and_oid, KVP_CURVE_NONE + 1, KVP_CURVE_COUNT);
+    tcase_add_loop_test(rest, every_curve_is_found_by_name_and_oid, KVP_CURVE_NONE + 1,
+                        KVP_CURVE_COUNT);
     tcase_add_test(rest, unknown_curves_are_none);
     suite_add_tcase(suite, keys);
     suite_add_tcase(suite, pages);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every key bundle, list page, operation and error of the recorded traffic of the real service, where
- * those recordings lie beside the source tree; without them the program says so and is skipped.
+ * Every key bundle, list page, operation and error of the recorded traffic of the real service,
+ * where those recordings lie beside the source tree; without them the program says so and is
+ * skipped.
  */
 #include "jwk/jwk.h"
 #include "base/alloc.h"
@@ -56,8 +57,8 @@ static void check_page(const char *file, const json_t *body, const char *json)
     kvp_error error = { 0 };
     char *next = NULL;
 
-    ck_assert_msg(kvp_jwk_parse_key_page(json, strlen(json), &list, &next, &error) == KVP_OK, "%s: %s", file,
-                  error.message);
+    ck_assert_msg(kvp_jwk_parse_key_page(json, strlen(json), &list, &next, &error) == KVP_OK,
+                  "%s: %s", file, error.message);
     ck_assert_uint_eq(list.count, json_array_size(json_object_get(body, "value")));
     items += (unsigned)list.count;
     kvp_key_list_clear(&list);
@@ -93,7 +94,8 @@ static void check_exchange(const char *file, const json_t *exchange)
         kvp_error error = { 0 };
 
         kvp_jwk_parse_error(json, strlen(json), &error);
-        ck_assert_str_eq(error.code, json_string_value(json_object_get(json_object_get(body, "error"), "code")));
+        ck_assert_str_eq(
+            error.code, json_string_value(json_object_get(json_object_get(body, "error"), "code")));
         ck_assert_str_ne(error.message, "");
         errors++;
     }
@@ -127,7 +129,8 @@ static void check_folder(const char *name)
 
 START_TEST(all_that_was_recorded_is_understood)
 {
-    static const char *const folders[] = { "auth", "certificates", "errors", "keys", "managed-hsm", "secrets" };
+    static const char *const folders[] = { "auth", "certificates", "errors",
+                                           "keys", "managed-hsm",  "secrets" };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(folders); i++)
         check_folder(folders[i]);

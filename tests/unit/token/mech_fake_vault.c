@@ -301,30 +301,3 @@ void kvp_operation_result_clear(kvp_operation_result *result)
     kvp_buf_clear(&result->tag);
     memset(result, 0, sizeof(*result));
 }
-
-/* As the algorithm table of the vault's room has them. */
-const char *kvp_alg_name(kvp_alg alg)
-{
-    return alg == KVP_ALG_NONE ? "" : "ALG";
-}
-
-size_t kvp_alg_digest_len(kvp_alg alg)
-{
-    switch (alg) {
-    case KVP_ALG_RS256:
-    case KVP_ALG_PS256:
-    case KVP_ALG_ES256:
-    case KVP_ALG_ES256K:
-        return 32;
-    case KVP_ALG_RS384:
-    case KVP_ALG_PS384:
-    case KVP_ALG_ES384:
-        return 48;
-    case KVP_ALG_RS512:
-    case KVP_ALG_PS512:
-    case KVP_ALG_ES512:
-        return 64;
-    default:
-        return 0;
-    }
-}

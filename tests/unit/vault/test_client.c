@@ -18,7 +18,8 @@
 
 #define V "0123456789abcdef0123456789abcdef"
 static const uint8_t digest[32] = { 1, 2, 3 };
-static const fake_reply signed_reply = { .body = "{\"kid\":\"https://h/keys/k/" V "\",\"value\":\"c2ln\"}",
+static const fake_reply signed_reply = { .body = "{\"kid\":\"https://h/keys/k/" V
+                                                 "\",\"value\":\"c2ln\"}",
                                          .headers = "x-ms-request-id: req-1\r\n" };
 static world w;
 
@@ -38,7 +39,8 @@ static void teardown(void)
 static kvp_status sign(kvp_vault *vault, kvp_trace *trace, kvp_error *error)
 {
     kvp_buf sig = KVP_BUF_INIT(0);
-    kvp_status st = kvp_vault_sign(vault, "k", V, KVP_ALG_RS256, digest, sizeof(digest), trace, &sig, error);
+    kvp_status st =
+        kvp_vault_sign(vault, "k", V, KVP_ALG_RS256, digest, sizeof(digest), trace, &sig, error);
 
     if (st == KVP_OK)
         ck_assert_str_eq(kvp_buf_str(&sig), "sig");
@@ -64,10 +66,13 @@ START_TEST(the_first_request_shows_the_vault_no_body)
     ck_assert(world_has(world_request(&w, 1), "Authorization", "Bearer tok-1"));
     ck_assert(world_has(world_request(&w, 1), "Accept", "application/json"));
     ck_assert(world_has(world_request(&w, 1), "Content-Type", "application/json"));
-    ck_assert_str_eq(world_request(&w, 1)->body,
-                     "{\"alg\":\"RS256\",\"value\":\"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
-    ck_assert(fake_request_header(world_request(&w, 0), "x-ms-client-request-id", first_id, sizeof(first_id)));
-    ck_assert(fake_request_header(world_request(&w, 1), "x-ms-client-request-id", second_id, sizeof(second_id)));
+    ck_assert_str_eq(
+        world_request(&w, 1)->body,
+        "{\"alg\":\"RS256\",\"value\":\"AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
+    ck_assert(fake_request_header(world_request(&w, 0), "x-ms-client-request-id", first_id,
+                                  sizeof(first_id)));
+    ck_assert(fake_request_header(world_request(&w, 1), "x-ms-client-request-id", second_id,
+                                  sizeof(second_id)));
     ck_assert_str_eq(first_id, second_id);
     ck_assert_str_eq(trace.client_request_id, first_id);
     ck_assert_str_eq(trace.request_id, "req-1");
@@ -174,7 +179,8 @@ START_TEST(claims_are_taken_to_the_authority)
     w.claims = ", error=\"insufficient_claims\", claims=\"eyJhIjoxfQ==\"";
     w.accepted = 2;
     ck_assert_int_eq(sign(w.vault, NULL, NULL), KVP_OK);
-    ck_assert_ptr_nonnull(strstr(fake_server_request(w.server, 4)->body, "&claims=%7B%22a%22%3A1%7D"));
+    ck_assert_ptr_nonnull(
+        strstr(fake_server_request(w.server, 4)->body, "&claims=%7B%22a%22%3A1%7D"));
     ck_assert_int_eq(sign(w.vault, NULL, NULL), KVP_OK);
     ck_assert_uint_eq(world_token_requests(&w), 2);
 }
@@ -214,8 +220,8 @@ START_TEST(a_foreign_authority_sees_no_secret)
     char text[256];
     kvp_error error;
 
-    snprintf(text, sizeof(text), "Bearer authorization=\"%s/t\", resource=\"%s\"", fake_server_url(thief),
-             fake_server_url(w.server));
+    snprintf(text, sizeof(text), "Bearer authorization=\"%s/t\", resource=\"%s\"",
+             fake_server_url(thief), fake_server_url(w.server));
     w.challenge = text;
     ck_assert_int_eq(sign(w.vault, NULL, &error), KVP_ERR_REFUSED);
     ck_assert_msg(strstr(error.message, "authority"), "%s", error.message);
@@ -233,15 +239,16 @@ START_TEST(a_foreign_authority_sees_no_secret)
 }
 END_TEST
 
-static const char *const foreign[] = { "https://vault.azure.net", "https://graph.microsoft.com", "https://0.0.1" };
+static const char *const foreign[] = { "https://vault.azure.net", "https://graph.microsoft.com",
+                                       "https://0.0.1" };
 
 START_TEST(a_foreign_resource_gets_no_token)
 {
     char text[256];
     kvp_error error;
 
-    snprintf(text, sizeof(text), "Bearer authorization=\"%s/t\", resource=\"%s\"", fake_server_url(w.server),
-             foreign[_i]);
+    snprintf(text, sizeof(text), "Bearer authorization=\"%s/t\", resource=\"%s\"",
+             fake_server_url(w.server), foreign[_i]);
     w.challenge = text;
     ck_assert_int_eq(sign(w.vault, NULL, &error), KVP_ERR_REFUSED);
     ck_assert_uint_eq(world_token_requests(&w), 0);
@@ -268,14 +275,23 @@ static const struct {
     fake_reply reply;
     const char *code, *inner, *message;
 } refusals[] = {
-    { { .status = 403, .headers = "x-ms-request-id: r-9\r\n",
-        .body = "{\"error\":{\"code\":\"Forbidden\",\"message\":\"Operation sign is not permitted on this key.\","
+    { { .status = 403,
+        .headers = "x-ms-request-id: r-9\r\n",
+        .body = "{\"error\":{\"code\":\"Forbidden\",\"message\":\"Operation sign is not permitted "
+                "on this key.\","
                 "\"innererror\":{\"code\":\"KeyOperationForbidden\"}}}" },
-      "Forbidden", "KeyOperationForbidden", "Operation sign is not permitted on this key." },
-    { { .status = 404, .body = "{\"error\":{\"code\":\"KeyNotFound\",\"message\":\"A key was not found\"}}" },
-      "KeyNotFound", "", "A key was not found" },
+      "Forbidden",
+      "KeyOperationForbidden",
+      "Operation sign is not permitted on this key." },
+    { { .status = 404,
+        .body = "{\"error\":{\"code\":\"KeyNotFound\",\"message\":\"A key was not found\"}}" },
+      "KeyNotFound",
+      "",
+      "A key was not found" },
     { { .status = 400, .body = "" }, "", "", "the vault answered HTTP 400" },
-    { { .status = 302, .body = "", .headers = "Location: https://evil.example/\r\n" }, "", "",
+    { { .status = 302, .body = "", .headers = "Location: https://evil.example/\r\n" },
+      "",
+      "",
       "the vault answered HTTP 302" },
     { { .status = 405, .body = "<html>\n<h1>No</h1>" }, "", "", "<html> <h1>No</h1>" },
 };
@@ -303,7 +319,8 @@ static const fake_reply malformed[] = {
     { .body = "{\"value\":\"\"}" },
     { .body = "{\"value\":true}" },
     { .body = "{\"value\":\"c2ln\",\"kid\":\"https://h/keys/other/" V "\"}" },
-    { .body = "{\"value\":\"c2ln\",\"kid\":\"https://h/keys/k/00000000000000000000000000000000\"}" },
+    { .body =
+          "{\"value\":\"c2ln\",\"kid\":\"https://h/keys/k/00000000000000000000000000000000\"}" },
     { .body = "{\"value\":\"c2ln\",\"kid\":\"nonsense\"}" },
     { .status = 204 },
 };
@@ -321,8 +338,11 @@ END_TEST
 START_TEST(throttling_is_waited_out)
 {
     kvp_trace trace;
-    static const fake_reply busy = { .status = 429, .headers = "Retry-After: 60\r\n",
-                                     .body = "{\"error\":{\"code\":\"Throttled\",\"message\":\"slow\"}}" };
+    static const fake_reply busy = {
+        .status = 429,
+        .headers = "Retry-After: 60\r\n",
+        .body = "{\"error\":{\"code\":\"Throttled\",\"message\":\"slow\"}}"
+    };
     kvp_error error;
 
     ck_assert_int_eq(sign(w.vault, NULL, NULL), KVP_OK);
@@ -338,7 +358,9 @@ END_TEST
 START_TEST(a_vault_that_is_not_there_is_told_at_once)
 {
     char url[64];
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "b" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "b" };
     kvp_vault_options options = { .url = url, .api_version = "7.4", .timeout_ms = 30000 };
     kvp_identity *identity = NULL;
     kvp_vault *vault = NULL;
@@ -379,16 +401,22 @@ static const struct {
 
 START_TEST(addresses_are_checked)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "a", .client_secret = "b" };
-    kvp_vault_options options = { .url = addresses[_i].url, .api_version = addresses[_i].version, .tenant = "t" };
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "a",
+                                         .client_secret = "b" };
+    kvp_vault_options options = { .url = addresses[_i].url,
+                                  .api_version = addresses[_i].version,
+                                  .tenant = "t" };
     kvp_identity *identity = NULL;
     kvp_vault *vault = NULL;
     kvp_error error = { 0 };
 
     ck_assert_int_eq(kvp_identity_new(&settings, &identity, NULL), KVP_OK);
-    ck_assert_int_eq(kvp_vault_new(&options, identity, &vault, &error), addresses[_i].good ? KVP_OK : KVP_ERR_CONFIG);
+    ck_assert_int_eq(kvp_vault_new(&options, identity, &vault, &error),
+                     addresses[_i].good ? KVP_OK : KVP_ERR_CONFIG);
     if (addresses[_i].good)
-        ck_assert_int_eq(strncmp(kvp_vault_url(vault), addresses[_i].url, strlen(kvp_vault_url(vault))), 0);
+        ck_assert_int_eq(
+            strncmp(kvp_vault_url(vault), addresses[_i].url, strlen(kvp_vault_url(vault))), 0);
     else
         ck_assert_str_ne(error.message, "");
     kvp_vault_free(vault);
@@ -455,7 +483,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_foreign_resource_gets_no_token, 0, (int)KVP_ARRAY_LEN(foreign));
     tcase_add_loop_test(tcase, a_useless_challenge_ends_the_call, 0, (int)KVP_ARRAY_LEN(useless));
     tcase_add_loop_test(tcase, a_refusal_is_told_in_full, 0, (int)KVP_ARRAY_LEN(refusals));
-    tcase_add_loop_test(tcase, a_malformed_answer_is_no_signature, 0, (int)KVP_ARRAY_LEN(malformed));
+    tcase_add_loop_test(tcase, a_malformed_answer_is_no_signature, 0,
+                        (int)KVP_ARRAY_LEN(malformed));
     tcase_add_test(tcase, throttling_is_waited_out);
     tcase_add_test(tcase, a_vault_that_is_not_there_is_told_at_once);
     tcase_add_loop_test(tcase, addresses_are_checked, 0, (int)KVP_ARRAY_LEN(addresses));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Each operation: what goes over the wire and what comes back; paging; many keys at once; the algorithm table. */
+/* Each operation: what goes over the wire and what comes back; paging; many keys at once; the
+ * algorithm table. */
 #include "config.h"
 
 #include "base/alloc.h"
@@ -34,7 +35,8 @@ static void assert_request(unsigned index, const char *method, const char *targe
     ck_assert_str_eq(request->body, body);
 }
 
-static const fake_reply oct_reply = { .body = "{\"key\":{\"kid\":\"https://h/keys/K-1/" V "\",\"kty\":\"oct-HSM\"},"
+static const fake_reply oct_reply = { .body = "{\"key\":{\"kid\":\"https://h/keys/K-1/" V
+                                              "\",\"kty\":\"oct-HSM\"},"
                                               "\"attributes\":{\"enabled\":true}}" };
 
 /* ---- keys ---- */
@@ -67,10 +69,12 @@ START_TEST(names_cannot_leave_their_place_in_the_path)
 {
     kvp_key *key = NULL;
 
-    ck_assert_int_eq(kvp_vault_key_get(w.vault, bad_names[_i], NULL, NULL, &key, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_key_get(w.vault, bad_names[_i], NULL, NULL, &key, NULL),
+                     KVP_ERR_INVALID);
     ck_assert_int_eq(kvp_vault_key_delete(w.vault, bad_names[_i], NULL, NULL), KVP_ERR_INVALID);
     if (bad_names[_i] && bad_names[_i][0])
-        ck_assert_int_eq(kvp_vault_key_get(w.vault, "a", bad_names[_i], NULL, &key, NULL), KVP_ERR_INVALID);
+        ck_assert_int_eq(kvp_vault_key_get(w.vault, "a", bad_names[_i], NULL, &key, NULL),
+                         KVP_ERR_INVALID);
     ck_assert_uint_eq(fake_server_count(w.server), 0);
 }
 END_TEST
@@ -83,15 +87,18 @@ START_TEST(keys_are_made_changed_and_deleted)
 
     w.reply = &oct_reply;
     ck_assert_int_eq(kvp_vault_key_create(w.vault, "K-1", &create, NULL, &key, NULL), KVP_OK);
-    assert_request(1, "POST", "/keys/K-1/create?api-version=7.4", "{\"kty\":\"oct-HSM\",\"key_size\":256}");
+    assert_request(1, "POST", "/keys/K-1/create?api-version=7.4",
+                   "{\"kty\":\"oct-HSM\",\"key_size\":256}");
     kvp_key_free(key);
     ck_assert_int_eq(kvp_vault_key_update(w.vault, "K-1", V, &update, NULL, &key, NULL), KVP_OK);
-    assert_request(2, "PATCH", "/keys/K-1/" V "?api-version=7.4", "{\"attributes\":{\"enabled\":false}}");
+    assert_request(2, "PATCH", "/keys/K-1/" V "?api-version=7.4",
+                   "{\"attributes\":{\"enabled\":false}}");
     kvp_key_free(key);
     ck_assert_int_eq(kvp_vault_key_delete(w.vault, "K-1", NULL, NULL), KVP_OK);
     assert_request(3, "DELETE", "/keys/K-1?api-version=7.4", "");
     create.kty = KVP_KTY_UNKNOWN;
-    ck_assert_int_eq(kvp_vault_key_create(w.vault, "K-1", &create, NULL, &key, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_key_create(w.vault, "K-1", &create, NULL, &key, NULL),
+                     KVP_ERR_INVALID);
     ck_assert_uint_eq(world_count(&w), 4);
 }
 END_TEST
@@ -100,17 +107,23 @@ END_TEST
 
 START_TEST(signatures_are_checked_by_the_service)
 {
-    static const fake_reply yes = { .body = "{\"value\":true}" }, no = { .body = "{\"value\":false}" },
+    static const fake_reply yes = { .body = "{\"value\":true}" },
+                            no = { .body = "{\"value\":false}" },
                             odd = { .body = "{\"value\":\"true\"}" };
 
     w.reply = &yes;
-    ck_assert_int_eq(kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL), KVP_OK);
     assert_request(1, "POST", "/keys/k/" V "/verify?api-version=7.4",
                    "{\"alg\":\"HS256\",\"digest\":\"Zm9v\",\"value\":\"Zm8\"}");
     w.reply = &no;
-    ck_assert_int_eq(kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL), KVP_ERR_MISMATCH);
+    ck_assert_int_eq(
+        kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL),
+        KVP_ERR_MISMATCH);
     w.reply = &odd;
-    ck_assert_int_eq(kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL), KVP_ERR_PARSE);
+    ck_assert_int_eq(
+        kvp_vault_verify(w.vault, "k", V, KVP_ALG_HS256, "foo", 3, "fo", 2, NULL, NULL),
+        KVP_ERR_PARSE);
 }
 END_TEST
 
@@ -126,16 +139,20 @@ static const struct {
 
 START_TEST(data_is_encrypted_and_back)
 {
-    static const fake_reply reply = { .body = "{\"kid\":\"https://h/keys/k/" V "\",\"value\":\"Zm9v\",\"iv\":\"AAE\",\"tag\":\"_w\"}" };
+    static const fake_reply reply = { .body =
+                                          "{\"kid\":\"https://h/keys/k/" V
+                                          "\",\"value\":\"Zm9v\",\"iv\":\"AAE\",\"tag\":\"_w\"}" };
     kvp_operation_result result = { 0 };
     kvp_buf iv = KVP_BUF_INIT(0), tag = KVP_BUF_INIT(0);
 
     w.reply = &reply;
     ck_assert_int_eq(kvp_buf_set(&iv, "\1", 1), KVP_OK);
     ck_assert_int_eq(kvp_buf_set(&tag, "\2", 1), KVP_OK);
-    ck_assert_int_eq(kvp_vault_crypt(w.vault, crypts[_i].what, "k", V, KVP_ALG_A256GCM, "data", 4, &iv, NULL, &tag, NULL,
-                                     &result, NULL), KVP_OK);
-    assert_request(1, "POST", crypts[_i].path, "{\"alg\":\"A256GCM\",\"value\":\"ZGF0YQ\",\"iv\":\"AQ\",\"tag\":\"Ag\"}");
+    ck_assert_int_eq(kvp_vault_crypt(w.vault, crypts[_i].what, "k", V, KVP_ALG_A256GCM, "data", 4,
+                                     &iv, NULL, &tag, NULL, &result, NULL),
+                     KVP_OK);
+    assert_request(1, "POST", crypts[_i].path,
+                   "{\"alg\":\"A256GCM\",\"value\":\"ZGF0YQ\",\"iv\":\"AQ\",\"tag\":\"Ag\"}");
     ck_assert_str_eq(kvp_buf_str(&result.value), "foo");
     ck_assert(result.value.secret);
     ck_assert_uint_eq(result.iv.len, 2);
@@ -153,14 +170,21 @@ START_TEST(a_key_is_used_by_its_version_and_a_known_algorithm)
     uint8_t digest[64] = { 0 };
     kvp_error error;
 
-    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", NULL, KVP_ALG_RS256, digest, 32, NULL, &sig, NULL), KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", "", KVP_ALG_RS256, digest, 32, NULL, &sig, NULL), KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_RS256, digest, 48, NULL, &sig, &error), KVP_ERR_INVALID);
+    ck_assert_int_eq(
+        kvp_vault_sign(w.vault, "k", NULL, KVP_ALG_RS256, digest, 32, NULL, &sig, NULL),
+        KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", "", KVP_ALG_RS256, digest, 32, NULL, &sig, NULL),
+                     KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_RS256, digest, 48, NULL, &sig, &error),
+                     KVP_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "32 bytes, not 48"));
-    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_NONE, digest, 32, NULL, &sig, NULL), KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_COUNT, digest, 32, NULL, &sig, NULL), KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_vault_crypt(w.vault, KVP_CRYPT_WRAP, "k", V, KVP_ALG_NONE, digest, 32, NULL, NULL, NULL, NULL,
-                                     &result, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_NONE, digest, 32, NULL, &sig, NULL),
+                     KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_sign(w.vault, "k", V, KVP_ALG_COUNT, digest, 32, NULL, &sig, NULL),
+                     KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_crypt(w.vault, KVP_CRYPT_WRAP, "k", V, KVP_ALG_NONE, digest, 32,
+                                     NULL, NULL, NULL, NULL, &result, NULL),
+                     KVP_ERR_INVALID);
     ck_assert_uint_eq(fake_server_count(w.server), 0);
 }
 END_TEST
@@ -174,7 +198,8 @@ static void random_bytes(world *self, const fake_request *request, fake_reply *r
     ck_assert_int_eq(sscanf(request->body, "{\"count\":%u}", &count), 1);
     chars = count / 3 * 4 + (count % 3 ? count % 3 + 1 : 0);
     snprintf(reply->text, sizeof(reply->text), "{\"value\":\"%.*s\"}", (int)chars,
-             "AQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQID"
+             "AQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDA"
+             "QIDAQIDAQIDAQIDAQID"
              "AQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQIDAQI");
     reply->body = reply->text;
 }
@@ -213,15 +238,16 @@ static void page(world *self, const fake_request *request, fake_reply *reply)
     char link[256] = "null";
 
     if (number + 1 < pages) {
-        snprintf(link, sizeof(link), "\"%s%s%s%u\"", link_before, fake_server_url(self->server), link_after,
-                 number + 1);
+        snprintf(link, sizeof(link), "\"%s%s%s%u\"", link_before, fake_server_url(self->server),
+                 link_after, number + 1);
     }
     /* The second page is empty and still not the last. */
     if (number == 1)
         snprintf(reply->text, sizeof(reply->text), "{\"value\":[],\"nextLink\":%s}", link);
     else
         snprintf(reply->text, sizeof(reply->text),
-                 "{\"value\":[{\"kid\":\"https://h/keys/a%u\"},{\"kid\":\"https://h/keys/b%u\"}],\"nextLink\":%s}",
+                 "{\"value\":[{\"kid\":\"https://h/keys/a%u\"},{\"kid\":\"https://h/keys/"
+                 "b%u\"}],\"nextLink\":%s}",
                  number, number, link);
     reply->body = reply->text;
 }
@@ -252,8 +278,12 @@ END_TEST
 static const struct {
     const char *before, *after;
 } bad_links[] = {
-    { "https://evil.example/keys?", "" }, { "", ".evil.example/keys?" }, { "", "@evil.example/keys?" },
-    { "", "9/keys?" },                    { "/keys?", "" },              { "", "\\\\@evil.example/" },
+    { "https://evil.example/keys?", "" },
+    { "", ".evil.example/keys?" },
+    { "", "@evil.example/keys?" },
+    { "", "9/keys?" },
+    { "/keys?", "" },
+    { "", "\\\\@evil.example/" },
 };
 
 START_TEST(links_to_elsewhere_are_not_followed)
@@ -278,8 +308,9 @@ static void turn(world *self, const fake_request *request, fake_reply *reply)
     const char *token = strstr(request->target, "skiptoken=");
     unsigned number = token ? (unsigned)strtoul(token + 10, NULL, 10) : 0;
 
-    snprintf(reply->text, sizeof(reply->text), "{\"value\":[],\"nextLink\":\"%s/keys?$skiptoken=%u\"}",
-             fake_server_url(self->server), number % circle + 1);
+    snprintf(reply->text, sizeof(reply->text),
+             "{\"value\":[],\"nextLink\":\"%s/keys?$skiptoken=%u\"}", fake_server_url(self->server),
+             number % circle + 1);
     reply->body = reply->text;
 }
 
@@ -347,7 +378,8 @@ static void one_of_many(world *self, const fake_request *request, fake_reply *re
         refuse_from = 0;
         self->accepted = 2;
     }
-    snprintf(reply->text, sizeof(reply->text), "{\"key\":{\"kid\":\"https://h/keys/key-%u/" V "\",\"kty\":\"oct\"}}", number);
+    snprintf(reply->text, sizeof(reply->text),
+             "{\"key\":{\"kid\":\"https://h/keys/key-%u/" V "\",\"kty\":\"oct\"}}", number);
     reply->body = reply->text;
 }
 
@@ -439,7 +471,8 @@ START_TEST(a_bad_name_among_many_sends_nothing)
     const char *names[] = { "good", "b/ad" };
     kvp_key *results[2];
 
-    ck_assert_int_eq(kvp_vault_key_get_many(w.vault, names, NULL, 2, NULL, results, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_key_get_many(w.vault, names, NULL, 2, NULL, results, NULL),
+                     KVP_ERR_INVALID);
     ck_assert_uint_eq(fake_server_count(w.server), 0);
 }
 END_TEST
@@ -450,7 +483,8 @@ START_TEST(every_algorithm_has_a_name_of_its_own)
 {
     ck_assert_str_ne(kvp_alg_name((kvp_alg)_i), "");
     for (int other = KVP_ALG_NONE; other < KVP_ALG_COUNT; other++)
-        ck_assert(other == _i || strcmp(kvp_alg_name((kvp_alg)_i), kvp_alg_name((kvp_alg)other)) != 0);
+        ck_assert(other == _i ||
+                  strcmp(kvp_alg_name((kvp_alg)_i), kvp_alg_name((kvp_alg)other)) != 0);
     ck_assert_uint_le(kvp_alg_digest_len((kvp_alg)_i), 64);
 }
 END_TEST
@@ -476,14 +510,16 @@ int main(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 30);
     tcase_add_test(tcase, a_key_is_read);
-    tcase_add_loop_test(tcase, names_cannot_leave_their_place_in_the_path, 0, (int)KVP_ARRAY_LEN(bad_names));
+    tcase_add_loop_test(tcase, names_cannot_leave_their_place_in_the_path, 0,
+                        (int)KVP_ARRAY_LEN(bad_names));
     tcase_add_test(tcase, keys_are_made_changed_and_deleted);
     tcase_add_test(tcase, signatures_are_checked_by_the_service);
     tcase_add_loop_test(tcase, data_is_encrypted_and_back, 0, (int)KVP_ARRAY_LEN(crypts));
     tcase_add_test(tcase, a_key_is_used_by_its_version_and_a_known_algorithm);
     tcase_add_test(tcase, random_bytes_come_in_pieces);
     tcase_add_test(tcase, all_pages_make_one_list);
-    tcase_add_loop_test(tcase, links_to_elsewhere_are_not_followed, 0, (int)KVP_ARRAY_LEN(bad_links));
+    tcase_add_loop_test(tcase, links_to_elsewhere_are_not_followed, 0,
+                        (int)KVP_ARRAY_LEN(bad_links));
     tcase_add_loop_test(tcase, a_list_that_turns_in_circles_ends, 0, 2);
     tcase_add_test(tcase, a_list_is_whole_or_not_at_all);
     tcase_add_test(tcase, many_keys_are_read_and_the_missing_passed_over);
@@ -491,7 +527,8 @@ int main(void)
     tcase_add_test(tcase, a_vault_that_refuses_all_ends_the_batch);
     tcase_add_test(tcase, trouble_with_the_vault_is_the_result);
     tcase_add_test(tcase, a_bad_name_among_many_sends_nothing);
-    tcase_add_loop_test(table, every_algorithm_has_a_name_of_its_own, KVP_ALG_NONE + 1, KVP_ALG_COUNT);
+    tcase_add_loop_test(table, every_algorithm_has_a_name_of_its_own, KVP_ALG_NONE + 1,
+                        KVP_ALG_COUNT);
     tcase_add_test(table, no_algorithm_has_no_name);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, table);

@@ -18,10 +18,12 @@ static void give_token(world *w, const fake_request *request, fake_reply *reply)
 {
     if (!strstr(request->body, "client_secret=right&")) {
         reply->status = 401;
-        reply->body = "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: wrong\"}";
+        reply->body =
+            "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: wrong\"}";
         return;
     }
-    snprintf(reply->text, sizeof(reply->text), "{\"access_token\":\"tok-%u\",\"expires_in\":3600}", ++w->tokens);
+    snprintf(reply->text, sizeof(reply->text), "{\"access_token\":\"tok-%u\",\"expires_in\":3600}",
+             ++w->tokens);
     reply->body = reply->text;
 }
 
@@ -33,9 +35,11 @@ static void challenge(world *w, bool refused, fake_reply *reply)
     if (w->challenge)
         snprintf(reply->text, sizeof(reply->text), "WWW-Authenticate: %s\r\n", w->challenge);
     else
-        snprintf(reply->text, sizeof(reply->text),
-                 "WWW-Authenticate: Bearer authorization=\"%s/world-tenant\", resource=\"%s\"%s\r\n",
-                 fake_server_url(w->server), fake_server_url(w->server), refused && w->claims ? w->claims : "");
+        snprintf(
+            reply->text, sizeof(reply->text),
+            "WWW-Authenticate: Bearer authorization=\"%s/world-tenant\", resource=\"%s\"%s\r\n",
+            fake_server_url(w->server), fake_server_url(w->server),
+            refused && w->claims ? w->claims : "");
     if (refused)
         w->claims = NULL;
     reply->headers = reply->text;
@@ -63,8 +67,12 @@ static void handle(void *user, const fake_request *request, fake_reply *reply)
 
 kvp_vault *world_client(world *w, const char *secret, int64_t timeout_ms)
 {
-    kvp_credential_settings settings = { .kind = "client-secret", .client_id = "app", .client_secret = secret };
-    kvp_vault_options options = { .url = fake_server_url(w->server), .api_version = "7.4", .max_connections = 4,
+    kvp_credential_settings settings = { .kind = "client-secret",
+                                         .client_id = "app",
+                                         .client_secret = secret };
+    kvp_vault_options options = { .url = fake_server_url(w->server),
+                                  .api_version = "7.4",
+                                  .max_connections = 4,
                                   .timeout_ms = timeout_ms };
     kvp_identity *identity = NULL;
     kvp_vault *vault = NULL;

@@ -13,15 +13,15 @@
 typedef struct world {
     fake_server *server;
     kvp_vault *vault;
-    unsigned tokens;          /* given out */
-    unsigned accepted;        /* the token that is accepted: the n-th; 0: the newest */
-    unsigned challenges;      /* 401 sent */
+    unsigned tokens;     /* given out */
+    unsigned accepted;   /* the token that is accepted: the n-th; 0: the newest */
+    unsigned challenges; /* 401 sent */
     bool refuse_all;
-    const char *challenge;    /* NULL: the own one */
-    const char *claims;       /* extra challenge parameters when a token was refused, once */
+    const char *challenge; /* NULL: the own one */
+    const char *claims;    /* extra challenge parameters when a token was refused, once */
     /* Answers a request that has a good token. */
     void (*answer)(struct world *self, const fake_request *request, fake_reply *reply);
-    const fake_reply *reply;  /* instead of a function */
+    const fake_reply *reply; /* instead of a function */
 } world;
 
 /** Start the server and a client for it: a client secret, tenant from the challenge. */

@@ -94,22 +94,21 @@ static void *create_keys(void *arg)
     kvp_test_client client;
     char path[64];
 
-    if (!kvp_test_client_open(&client, dir) || !kvp_test_client_sign_in(&client))
-        return NULL;
-    for (int i = 0;; i++) {
+    bool ready = kvp_test_client_open(&client, dir) && kvp_test_client_sign_in(&client);
+    for (int i = 0; ready; i++) {
         snprintf(path, sizeof(path), "/keys/r%d-w%d-%d/create", w->round, w->number, i);
         if (kvp_test_client_send(&client, "POST", path, "application/json", "{\"kty\":\"EC\"}") != 200)
             break;
         json_t *bundle = kvp_test_client_json(&client);
         const char *kid = json_string_value(kvp_test_at(bundle, "key.kid"));
         const char *x = json_string_value(kvp_test_at(bundle, "key.x"));
-        if (!kid || !x) /* the answer was cut: the key was not answered */
-            break;
-        size_t place = __atomic_fetch_add(&known_count, 1, __ATOMIC_RELAXED);
-        if (place >= KEYS_MAX)
-            break;
-        snprintf(known[place].path, sizeof(known[place].path), "%s", strstr(kid, "/keys/"));
-        snprintf(known[place].x, sizeof(known[place].x), "%s", x);
+        ready = kid && x; /* otherwise the answer was cut: the key was not answered */
+        size_t place = ready ? __atomic_fetch_add(&known_count, 1, __ATOMIC_RELAXED) : KEYS_MAX;
+        ready = place < KEYS_MAX;
+        if (ready) {
+            snprintf(known[place].path, sizeof(known[place].path), "%s", strstr(kid, "/keys/"));
+            snprintf(known[place].x, sizeof(known[place].x), "%s", x);
+        }
         json_decref(bundle);
     }
     kvp_test_client_close(&client);

@@ -255,9 +255,8 @@ static void *sign_many(void *arg)
     kvp_test_client mine;
     size_t *good = arg;
 
-    if (!kvp_test_client_open(&mine, dir) || !kvp_test_client_sign_in(&mine))
-        return NULL;
-    for (int i = 0; i < 20; i++) {
+    bool ready = kvp_test_client_open(&mine, dir) && kvp_test_client_sign_in(&mine);
+    for (int i = 0; ready && i < 20; i++) {
         *good += kvp_test_client_send(&mine, "POST", "/keys/k/sign", "application/json",
                                       "{\"alg\":\"ES256\",\"value\":\"AAECAwQFBgcICQoLDA0ODxAREhMU"
                                       "FRYXGBkaGxwdHh8\"}") == 200;
@@ -289,8 +288,7 @@ static void *create_one(void *arg)
     kvp_test_client mine;
     long *status = arg;
 
-    if (!kvp_test_client_open(&mine, dir))
-        return NULL;
+    ck_assert(kvp_test_client_open(&mine, dir));
     snprintf(mine.token, sizeof(mine.token), "%s", client.token);
     *status = kvp_test_client_send(&mine, "POST", "/keys/slow/create", "application/json",
                                    "{\"kty\":\"RSA\",\"key_size\":4096}");
