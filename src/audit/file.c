@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines to a file, and to standard error when the configuration says so. A line is one write() on an
- * O_APPEND descriptor, so lines of threads and of forked children never mix.
+ * Lines to a file, and to standard error when the configuration says so. A line is one write() on
+ * an O_APPEND descriptor, so lines of threads and of forked children never mix.
  */
 #include "audit/internal.h"
 #include "base/cleanup.h"
@@ -55,7 +55,9 @@ int kvp_write_quietly(int fd, const char *data, size_t len, size_t *ret_written)
     return error;
 }
 
-/* Only what can be appended to without ever waiting: a FIFO would stop the host when nobody reads. */
+/*
+ * Only what can be appended to without ever waiting: a FIFO would stop the host when nobody reads.
+ */
 static int open_file(const char *path, int *ret_fd)
 {
     struct stat st;

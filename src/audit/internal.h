@@ -41,7 +41,7 @@ struct kvp_sink {
     int64_t next_open_ms KVP_GUARDED_BY(lock); /**< a failed open is not tried again before */
     int open_error KVP_GUARDED_BY(lock);
     _Atomic bool torn;             /**< the last line was cut short: begin the next one afresh */
-    _Atomic bool impatient;        /**< the reader was too slow: do not wait for it until it is back */
+    _Atomic bool impatient; /**< the reader was too slow: do not wait for it until it is back */
     _Atomic bool reported;         /**< that it fails has been said */
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sinks: opening them late, and never writing to a descriptor that has become somebody else's. A
- * host that turns into a daemon closes every descriptor it can find; the number that was our log may
- * then be its connection to a client. So a descriptor is compared with what it was opened as before
- * each line, and its number never changes under a writer: a rotated file is replaced by dup3.
+ * host that turns into a daemon closes every descriptor it can find; the number that was our log
+ * may then be its connection to a client. So a descriptor is compared with what it was opened as
+ * before each line, and its number never changes under a writer: a rotated file is replaced by
+ * dup3.
  */
 #include "audit/internal.h"
 #include "base/alloc.h"
@@ -95,7 +96,9 @@ static bool is_rotated(kvp_sink *sink, const struct stat *st)
     return stat(sink->path, &at_path) != 0 || !is_same(sink, &at_path);
 }
 
-/* Keep clear of 0, 1 and 2: when the host has closed them, what it prints must not land in our log. */
+/*
+ * Keep clear of 0, 1 and 2: when the host has closed them, what it prints must not land in our log.
+ */
 static int above_standard(int fd)
 {
     int higher;

@@ -71,7 +71,8 @@ int kvp_datagram_send(kvp_sink *sink, int fd, const char *data, size_t len)
     int error = send_once(fd, data, len, flags);
 
     /* The daemon was started anew: its socket is another one, at the same path. */
-    if (error == ECONNREFUSED || error == ENOTCONN || error == ECONNRESET || error == EDESTADDRREQ) {
+    if (error == ECONNREFUSED || error == ENOTCONN || error == ECONNRESET ||
+        error == EDESTADDRREQ) {
         error = connect_to(fd, sink->path);
         if (error == 0)
             error = send_once(fd, data, len, flags);

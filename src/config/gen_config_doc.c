@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes docs/configuration.md out from the settings table, so that the page cannot drift from it. */
+/*
+ * Writes docs/configuration.md out from the settings table, so that the page cannot drift from it.
+ */
 #include "config/config.h"
 
 #include <stdio.h>

@@ -32,11 +32,15 @@ kvp_status kvp_config_url(const char *value, char **ret, kvp_error *reterr);
 /** @value, below @dir unless it is absolute; NULL without memory. */
 char *kvp_config_path(const char *dir, const char *value);
 
-/** What [vault:…] settings that name secrets are called in a row's name; their values are never shown. */
+/**
+ * What [vault:…] settings that name secrets are called in a row's name; their values are never
+ * shown.
+ */
 bool kvp_config_is_secret(const char *name);
 
 /** Configure vaults by the list of URLs in $KVPKCS11_VAULT_URL. */
-kvp_status kvp_config_from_urls(const char *urls, kvp_config *config, kvp_config_problems *problems);
+kvp_status kvp_config_from_urls(const char *urls, kvp_config *config,
+                                kvp_config_problems *problems);
 
 /**
  * Parse @text, the content of @path, into @config and @problems. Touches no file but those whose
@@ -48,7 +52,9 @@ kvp_status kvp_config_parse(const char *path, const char *text, size_t len,
                             kvp_config_problems *problems);
 
 struct stat;
-/** Why a file of these attributes may hold no secret, written to @ret (64 bytes); false when it may. */
+/**
+ * Why a file of these attributes may hold no secret, written to @ret (64 bytes); false when it may.
+ */
 bool kvp_config_is_exposed(const struct stat *st, char ret[64]);
 
 #endif

@@ -33,7 +33,8 @@ static const char *reason(int error)
 
 static kvp_status unreadable(kvp_config_problems *problems, const char *path, const char *why)
 {
-    return kvp_config_problem(problems, "%s:0: %s; allowed: a readable configuration file", path, why);
+    return kvp_config_problem(problems, "%s:0: %s; allowed: a readable configuration file", path,
+                              why);
 }
 
 static kvp_status read_all(int fd, kvp_buf *ret)
@@ -80,9 +81,9 @@ static kvp_status parse_fd(int fd, const char *path, kvp_config *config,
 }
 
 /*
- * Try @path. KVP_ERR_NOT_FOUND, unless it @must_exist: there is none, look on. A default file in a directory that may not
- * be searched counts as absent (a daemon that kept root's HOME); one that is there and may not be
- * opened is a problem.
+ * Try @path. KVP_ERR_NOT_FOUND, unless it @must_exist: there is none, look on. A default file in a
+ * directory that may not be searched counts as absent (a daemon that kept root's HOME); one that is
+ * there and may not be opened is a problem.
  */
 static kvp_status try_file(const char *path, bool must_exist, kvp_config *config,
                            kvp_config_problems *problems)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The text of a configuration file into a kvp_config and a list of problems. inih splits the
- * `name = value` lines and cuts comments; what it would pass over in silence is caught by the reader
- * that feeds it: lines beyond its limit, lines that mean nothing, sections without settings, control
- * characters. Leading blanks are taken off each line, so inih never sees a continuation line: a
- * setting that happens to be indented is still a setting.
+ * `name = value` lines and cuts comments; what it would pass over in silence is caught by the
+ * reader that feeds it: lines beyond its limit, lines that mean nothing, sections without settings,
+ * control characters. Leading blanks are taken off each line, so inih never sees a continuation
+ * line: a setting that happens to be indented is still a setting.
  */
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -24,7 +24,12 @@ typedef struct draft {
     int line_of[64];       /**< where it was seen */
 } draft;
 
-typedef enum section_kind { SECTION_NONE, SECTION_MODULE, SECTION_VAULT, SECTION_SKIPPED } section_kind;
+typedef enum section_kind {
+    SECTION_NONE,
+    SECTION_MODULE,
+    SECTION_VAULT,
+    SECTION_SKIPPED
+} section_kind;
 
 typedef struct parser {
     const char *path;
@@ -266,8 +271,8 @@ static bool take_line(parser *p, const char **ret_text, size_t *ret_len)
 }
 
 /*
- * inih's reader. inih gets a line of settings as it stands and an empty one for everything else, and
- * its line number is not used. The line before is wiped: it may have held a secret.
+ * inih's reader. inih gets a line of settings as it stands and an empty one for everything else,
+ * and its line number is not used. The line before is wiped: it may have held a secret.
  */
 static char *read_line(char *dst, int size, void *stream)
 {
@@ -325,8 +330,8 @@ static void check_private(parser *p, draft *d, const char *setting, const char *
         return;
     d->faulty = true;
     note(p, kvp_config_problem(p->problems,
-                               "%s:%d: %s = %s: %s; allowed: mode 0600, owned by you or root", p->path,
-                               line_of(d, setting), setting, path, why));
+                               "%s:%d: %s = %s: %s; allowed: mode 0600, owned by you or root",
+                               p->path, line_of(d, setting), setting, path, why));
 }
 
 static void finish_draft(parser *p, draft *d)
@@ -338,16 +343,18 @@ static void finish_draft(parser *p, draft *d)
                                    p->path, v->line, v->name));
     if (v->client_secret && v->client_secret_file) {
         d->faulty = true;
-        note(p, kvp_config_problem(p->problems,
-                                   "%s:%d: client_secret_file beside client_secret; allowed: one of them",
-                                   p->path, line_of(d, "client_secret_file")));
+        note(p, kvp_config_problem(
+                    p->problems,
+                    "%s:%d: client_secret_file beside client_secret; allowed: one of them", p->path,
+                    line_of(d, "client_secret_file")));
     }
     if (v->client_secret && p->private_reason) {
         d->faulty = true;
-        note(p, kvp_config_problem(p->problems,
-                                   "%s:%d: client_secret in this file: %s; allowed: mode 0600, owned "
-                                   "by you or root",
-                                   p->path, line_of(d, "client_secret"), p->private_reason));
+        note(p,
+             kvp_config_problem(p->problems,
+                                "%s:%d: client_secret in this file: %s; allowed: mode 0600, owned "
+                                "by you or root",
+                                p->path, line_of(d, "client_secret"), p->private_reason));
     }
     check_private(p, d, "client_secret_file", v->client_secret_file);
     check_private(p, d, "client_certificate", v->client_certificate);

@@ -35,7 +35,8 @@ static bool is_host_name(const char *host)
 {
     size_t len = strlen(host);
 
-    if (len == 0 || len > HOST_MAX || strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != len)
+    if (len == 0 || len > HOST_MAX ||
+        strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != len)
         return false;
     return host[0] != '.' && host[0] != '-' && !strstr(host, "..");
 }
@@ -108,8 +109,9 @@ kvp_status kvp_config_url(const char *value, char **ret, kvp_error *reterr)
     if (*at)
         return kvp_error_set(reterr, KVP_ERR_CONFIG, "something follows the host");
     if (!tls && !is_loopback(host))
-        return kvp_error_set(reterr, KVP_ERR_CONFIG,
-                             "http:// is for loopback addresses only: tokens would travel in clear");
+        return kvp_error_set(
+            reterr, KVP_ERR_CONFIG,
+            "http:// is for loopback addresses only: tokens would travel in clear");
     if (port == (tls ? 443 : 80))
         port = 0;
     if (port)

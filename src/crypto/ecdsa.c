@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ECDSA verification. Cryptoki and the vault write a signature as r || s of fixed width, OpenSSL
- * wants the DER of ECDSA-Sig-Value. A digest longer than the order is cut by OpenSSL to its leftmost
- * bits, as FIPS 186-5 §6.4.2 has it.
+ * wants the DER of ECDSA-Sig-Value. A digest longer than the order is cut by OpenSSL to its
+ * leftmost bits, as FIPS 186-5 §6.4.2 has it.
  */
 #include "crypto/internal.h"
 #include "crypto/ossl.h"

@@ -17,8 +17,8 @@ typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 
 /**
  * Our context, made at the first call in each process (a forked child makes its own: the parent's
- * may have been forked in mid-flight). NULL when it cannot be made, or when the host has already run
- * OPENSSL_cleanup (learnt through OPENSSL_atexit). Thread-safe.
+ * may have been forked in mid-flight). NULL when it cannot be made, or when the host has already
+ * run OPENSSL_cleanup (learnt through OPENSSL_atexit). Thread-safe.
  */
 OSSL_LIB_CTX *kvp_ossl_ctx(void);
 

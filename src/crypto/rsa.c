@@ -68,7 +68,7 @@ kvp_status kvp_rsa_verify_pkcs1(const kvp_public_key *key, const void *expected,
 {
     KVP_OSSL_SCOPE;
     uint8_t block[MAX_MODULUS_LEN];
-    size_t len;
+    size_t len = 0;
     kvp_status st = recover(key, sig, sig_len, block, &len, reterr);
 
     if (st != KVP_OK)
@@ -83,7 +83,7 @@ kvp_status kvp_rsa_recover_pkcs1(const kvp_public_key *key, const void *sig, siz
 {
     KVP_OSSL_SCOPE;
     uint8_t block[MAX_MODULUS_LEN];
-    size_t len;
+    size_t len = 0;
     kvp_status st = recover(key, sig, sig_len, block, &len, reterr);
 
     if (st != KVP_OK)
@@ -148,7 +148,8 @@ kvp_status kvp_rsa_encrypt_pkcs1(const kvp_public_key *key, const void *data, si
     if (len > modulus_len - PKCS1_OVERHEAD)
         return kvp_error_set(reterr, KVP_ERR_TOO_LARGE, "%zu bytes; this key encrypts at most %zu",
                              len, modulus_len - PKCS1_OVERHEAD);
-    if (EVP_PKEY_encrypt_init(ctx) != 1 || EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
+    if (EVP_PKEY_encrypt_init(ctx) != 1 ||
+        EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
         return kvp_crypto_failed(reterr, "preparing an RSA encryption");
     return encrypt(ctx, key, data, len, ret, reterr);
 }

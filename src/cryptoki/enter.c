@@ -103,11 +103,13 @@ static void describe(const kvp_call *call, CK_RV rv, line *l)
 
 /*
  * What a person should hear of at the level they asked for: an error if the vault cannot be used, a
- * warning if it refused this one thing. An application's own mistakes are for debugging only, and so
- * is a signature that does not fit.
+ * warning if it refused this one thing, or cannot do it. An application's own mistakes are for
+ * debugging only, and so is a signature that does not fit; trying mechanisms is no mistake.
  */
-static kvp_log_level level_of(const kvp_call *call)
+static kvp_log_level level_of(const kvp_call *call, CK_RV rv)
 {
+    if (rv == CKR_MECHANISM_INVALID)
+        return KVP_LOG_INFO;
     switch (call->error.status) {
     case KVP_OK:
     case KVP_ERR_MISMATCH:
@@ -127,7 +129,7 @@ static kvp_log_level level_of(const kvp_call *call)
 
 static void log_failure(const kvp_call *call, kvp_audit *audit, CK_RV rv)
 {
-    kvp_log_level level = level_of(call);
+    kvp_log_level level = level_of(call, rv);
     line l = { "", 0 };
 
     if (!kvp_log_wanted(audit, level))

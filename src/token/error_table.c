@@ -91,6 +91,21 @@ const kvp_error_row kvp_error_rows[] = {
     { KVP_ERR_AUTH, ANY_STATUS, NULL, ANY_KIND, CKR_DEVICE_ERROR,
       "No token could be had: check that the authority can be reached from here and that the "
       "credential's source is there." },
+    /* What objects refuse on their own: object_change.c, generate.c. */
+    { KVP_ERR_REFUSED, ANY_STATUS, "KeyExists", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
+      "Choose another label, or have the vault rotate the key that is there." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "HiddenName", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
+      "Choose a label that the setting keys shows, or widen that setting." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "WrongPlace", ANY_KIND, CKR_TEMPLATE_INCONSISTENT,
+      "Private keys live in the vault, secret keys in a Managed HSM or in the session." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "PublicKey", ANY_KIND, CKR_ACTION_PROHIBITED,
+      "A vault keeps both as one: destroy the private key, and the public key goes with it." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "NewerVersion", ANY_KIND, CKR_ACTION_PROHIBITED,
+      "A vault deletes all versions of a name: search again, and destroy the newest." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "ManagedKey", ANY_KIND, CKR_ACTION_PROHIBITED,
+      "The key belongs to a certificate: change or delete the certificate." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "BadValue", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
+      "A key in a vault cannot have this value: its usage, label, id and dates can be set." },
     { KVP_ERR_REFUSED, ANY_STATUS, NULL, ANY_KIND, CKR_FUNCTION_REJECTED,
       "For safety nothing was sent: check url and authority in the configuration." },
 

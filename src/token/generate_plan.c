@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "token/generate_plan.h"
 #include "token/object_draft.h"
+#include "token/object_store.h"
 #include "token/record.h"
 #include "token/template.h"
 
@@ -68,6 +69,7 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     case CKA_PRIVATE:
     case CKA_COPYABLE:
     case CKA_EC_PARAMS: /* was understood; it may have been written as a name */
+    case CKA_DERIVE:    /* pkcs11-tool 0.23 asks for it with every EC key; the new key says FALSE */
         return true;
     case CKA_LABEL:
     case CKA_ID:
@@ -87,11 +89,11 @@ static CK_RV check_outcome(kvp_call *call, const kvp_slot *slot, const kvp_key *
         if (is_lenient(attr) || (attr->type == CKA_TOKEN && token_open) ||
             kvp_attribute_matches(&view, attr))
             continue;
-        kvp_error_set(&call->error, KVP_ERR_UNSUPPORTED,
-                      "a key in the vault cannot have the value asked for in %s",
-                      kvp_cka_name(attr->type));
+        CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
+                                     "a key in the vault cannot have the value asked for in %s",
+                                     kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                    : CKR_ATTRIBUTE_VALUE_INVALID;
+                                                                    : rv;
     }
     return CKR_OK;
 }
@@ -139,11 +141,9 @@ static CK_RV draft_identity(kvp_call *call, const kvp_slot *slot, kvp_key *draft
     }
     if (kvp_draft_set_tag(draft, KVP_TAG_LOCAL, "yes") != KVP_OK)
         return CKR_HOST_MEMORY;
-    if (!kvp_config_vault_shows(slot->config, name)) {
-        kvp_error_set(&call->error, KVP_ERR_UNSUPPORTED,
-                      "the setting \"keys\" would hide the new key %s", name);
-        return CKR_ATTRIBUTE_VALUE_INVALID;
-    }
+    if (!kvp_config_vault_shows(slot->config, name))
+        return kvp_object_refuse(call, KVP_CALL_CREATE, "HiddenName",
+                                 "the setting \"keys\" would hide the new key %s", name);
     return CKR_OK;
 }
 
@@ -218,11 +218,9 @@ CK_RV kvp_generation_pair(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_TYP
                                 KVP_ATTRIBUTE_GENERATE, KVP_ATTRIBUTE_NEEDED);
     if (rv != CKR_OK)
         return rv;
-    if (!kvp_template_bool(priv.attrs, priv.count, CKA_TOKEN, false)) {
-        kvp_error_set(&call->error, KVP_ERR_UNSUPPORTED,
-                      "private keys are made in the vault only: CKA_TOKEN must be TRUE");
-        return CKR_TEMPLATE_INCONSISTENT;
-    }
+    if (!kvp_template_bool(priv.attrs, priv.count, CKA_TOKEN, false))
+        return kvp_object_refuse(call, KVP_CALL_CREATE, "WrongPlace",
+                                 "private keys are made in the vault only: CKA_TOKEN must be TRUE");
 
     KVP_CLEANUP(kvp_generation_clear) kvp_generation generation = { 0 };
     kvp_key *draft = generation.draft = kvp_calloc(1, sizeof(*draft));
@@ -267,11 +265,9 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
                                   KVP_ATTRIBUTE_NEEDED);
     if (rv != CKR_OK)
         return rv;
-    if (!slot->config->managed_hsm) {
-        kvp_error_set(&call->error, KVP_ERR_UNSUPPORTED,
-                      "only a Managed HSM keeps secret keys; a session key is CKA_TOKEN = FALSE");
-        return CKR_TEMPLATE_INCONSISTENT;
-    }
+    if (!slot->config->managed_hsm)
+        return kvp_object_refuse(call, KVP_CALL_CREATE, "WrongPlace",
+                                 "only a Managed HSM keeps secret keys: CKA_TOKEN must be FALSE");
     CK_ULONG len = kvp_template_ulong(attrs.attrs, attrs.count, CKA_VALUE_LEN, 0);
     if (len != 16 && len != 24 && len != 32)
         return CKR_ATTRIBUTE_VALUE_INVALID;
@@ -298,7 +294,8 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
     if (draft->ops == 0)
         return CKR_TEMPLATE_INCONSISTENT;
     rv = check_outcome(call, slot, draft, CKO_SECRET_KEY, attrs, false);
-    /* A key of the other type would come out: AES without an AES use, or a generic secret with one. */
+    /* A key of the other type would come out: AES without an AES use, or a generic secret with one.
+     */
     kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .key = draft, .loaded = true };
     if (rv == CKR_OK && kvp_view_key_type(&view) != (aes ? CKK_AES : CKK_GENERIC_SECRET))
         rv = CKR_TEMPLATE_INCONSISTENT;

@@ -52,6 +52,7 @@ static CK_RV remote_sized(kvp_call *call, kvp_crypt_operation *op, kvp_alg alg12
     const kvp_buf *aad = op->aad.len ? &op->aad : NULL;
     CK_ULONG bits = kvp_object_key_bits(op->key);
     CK_RV first_rv = CKR_OK;
+    kvp_error first_error;
 
     for (size_t i = 0; i < (bits ? 1 : KVP_ARRAY_LEN(sizes)); i++) {
         kvp_alg alg = (kvp_alg)(alg128 + ((bits ? bits : sizes[i]) - 128) / 64);
@@ -61,11 +62,14 @@ static CK_RV remote_sized(kvp_call *call, kvp_crypt_operation *op, kvp_alg alg12
             kvp_error_clear(&call->error);
             return rv;
         }
-        if (first_rv == CKR_OK)
-            first_rv = rv;
         if (call->error.status != KVP_ERR_HTTP || call->error.http_status != 400)
             return rv;
+        if (first_rv == CKR_OK) {
+            first_rv = rv;
+            first_error = call->error;
+        }
     }
+    call->error = first_error; /* of the usual size: what it says is most likely the reason */
     return first_rv;
 }
 

@@ -97,6 +97,9 @@ CK_RV kvp_aes_local_start(kvp_call *call, kvp_crypt_operation *op)
         return kvp_mech_fail(call, KVP_ERR_INTERNAL, "no local cipher for this mechanism");
     if (!(encrypts(op) ? local->streams_encrypt : local->streams_decrypt))
         return CKR_OK;
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     op->cipher = context_new(op, local);
     return op->cipher ? CKR_OK : kvp_mech_fail(call, KVP_ERR_CRYPTO, "AES did not take the key");
@@ -105,6 +108,9 @@ CK_RV kvp_aes_local_start(kvp_call *call, kvp_crypt_operation *op)
 CK_RV kvp_aes_local_stream(kvp_call *call, kvp_crypt_operation *op, const uint8_t *in, size_t len,
                            kvp_buf *out)
 {
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     for (size_t done = 0; done < len;) {
         size_t part = len - done < CHUNK ? len - done : CHUNK;
@@ -185,6 +191,9 @@ static CK_RV finish_collected(kvp_call *call, kvp_crypt_operation *op, EVP_CIPHE
 
 CK_RV kvp_aes_local_finish(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out)
 {
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     if (op->cipher)
         return finish_stream(call, op, out);
@@ -192,7 +201,7 @@ CK_RV kvp_aes_local_finish(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out
     EVP_CIPHER_CTX *ctx = local ? context_new(op, local) : NULL;
     if (!ctx)
         return kvp_mech_fail(call, KVP_ERR_CRYPTO, "AES did not take the key");
-    CK_RV rv = finish_collected(call, op, ctx, out);
+    rv = finish_collected(call, op, ctx, out);
     EVP_CIPHER_CTX_free(ctx);
     return rv;
 }

@@ -5,6 +5,8 @@
  */
 #include "token/mech_ops.h"
 
+#include "crypto/ossl.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +44,15 @@ CK_RV kvp_mech_fail(kvp_call *call, kvp_status status, const char *what)
     if (status == KVP_ERR_NO_MEMORY)
         return CKR_HOST_MEMORY;
     return kvp_call_fail(call, KVP_CALL_KEY);
+}
+
+CK_RV kvp_mech_openssl_ready(kvp_call *call)
+{
+    if (kvp_ossl_ctx())
+        return CKR_OK;
+    if (kvp_ossl_gone())
+        return kvp_mech_fail(call, KVP_ERR_CLOSED, "the process is exiting");
+    return kvp_mech_fail(call, KVP_ERR_CRYPTO, "OpenSSL is not to be had");
 }
 
 CK_RV kvp_mech_verified(kvp_call *call, kvp_status status)

@@ -41,6 +41,9 @@ void kvp_hmac_free(struct evp_mac_ctx_st *mac)
 
 static CK_RV start_local(kvp_call *call, kvp_crypt_operation *op, const kvp_buf *key)
 {
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     EVP_MAC *mac = EVP_MAC_fetch(kvp_ossl_ctx(), OSSL_MAC_NAME_HMAC, NULL);
     op->mac = mac ? EVP_MAC_CTX_new(mac) : NULL;
@@ -77,6 +80,9 @@ static size_t hmac_output_len(const kvp_crypt_operation *op, size_t in_len KVP_U
 static CK_RV hmac_stream(kvp_call *call, kvp_crypt_operation *op, const uint8_t *in, size_t len,
                          kvp_buf *out KVP_UNUSED)
 {
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     if (EVP_MAC_update(op->mac, in, len) != 1)
         return kvp_mech_fail(call, KVP_ERR_CRYPTO, "HMAC failed");
@@ -85,6 +91,9 @@ static CK_RV hmac_stream(kvp_call *call, kvp_crypt_operation *op, const uint8_t 
 
 static CK_RV finish_local(kvp_call *call, kvp_crypt_operation *op, uint8_t mac[KVP_HASH_MAX_LEN])
 {
+    CK_RV rv = kvp_mech_openssl_ready(call);
+    if (rv != CKR_OK)
+        return rv;
     KVP_OSSL_SCOPE;
     size_t len = 0;
     if (EVP_MAC_final(op->mac, mac, &len, KVP_HASH_MAX_LEN) != 1 || len != kvp_hash_len(op->hash))

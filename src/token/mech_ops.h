@@ -54,14 +54,15 @@ typedef struct kvp_crypt_operation {
     /* An output that did not fit, for the call with a larger buffer: nothing is done twice. */
     kvp_buf held;
     bool has_held;
-    uint8_t held_for[32]; /**< SHA-256 of the input that it came from */
+    uint8_t held_for[32];             /**< SHA-256 of the input that it came from */
+    struct kvp_crypt_operation *next; /**< of those that were forgotten, as OpenSSL was gone */
 } kvp_crypt_operation;
 
 /** Make the output from the input that is in @op by now, appending to @out (a secret buffer). */
 typedef CK_RV kvp_mech_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
 
 struct kvp_mechanism_ops {
-    bool remote; /**< the vault does some of it: CKF_HW on a Managed HSM */
+    bool remote; /**< the vault does what needs its keys: CKF_HW */
     /** Whether @key can be used with it, beyond type, size and usage; NULL: yes. After load. */
     bool (*fits)(const kvp_mechanism *mechanism, const kvp_object *key);
     /** Check the parameter; say where input goes. Key type, size and usage are checked already. */
@@ -129,6 +130,11 @@ void kvp_mech_note(kvp_call *call, kvp_operation_kind kind, kvp_use use,
 CK_RV kvp_mech_refuse(kvp_call *call, CK_RV rv, const char *fmt, ...) KVP_PRINTF(3, 4);
 /** A local failure that reported nothing but its status. Never CKR_OK. */
 CK_RV kvp_mech_fail(kvp_call *call, kvp_status status, const char *what);
+/**
+ * Whether OpenSSL can be called, for local work that is not the crypto room's: CKR_OK, or the
+ * answer when the host has run OPENSSL_cleanup already. Once in each function that calls it.
+ */
+CK_RV kvp_mech_openssl_ready(kvp_call *call);
 /** The CK_RV of a verification's status. */
 CK_RV kvp_mech_verified(kvp_call *call, kvp_status status);
 /** CKR_MECHANISM_PARAM_INVALID unless the mechanism has no parameter. */

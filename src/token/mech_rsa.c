@@ -69,6 +69,8 @@ static CK_RV pkcs_init(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANI
 static CK_RV pkcs_sign(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out)
 {
     const uint8_t *digest = NULL;
+    if (op->data.len == 0)
+        return kvp_mech_refuse(call, CKR_DATA_LEN_RANGE, "the service signs no empty value");
     kvp_hash hash = kvp_digest_info_parse(op->data.data, op->data.len, &digest);
     return sign_pkcs1(call, op, hash, digest, op->data.data, op->data.len, out);
 }

@@ -3,6 +3,8 @@
 #include "token/object_store.h"
 #include "token/template.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 CK_OBJECT_CLASS kvp_object_class(const kvp_object *object)
@@ -65,6 +67,18 @@ bool kvp_object_allows(const kvp_object *object, CK_ATTRIBUTE_TYPE usage)
     return kvp_attribute_is_true(&view, usage);
 }
 
+CK_RV kvp_object_refuse(kvp_call *call, kvp_call_kind kind, const char *code, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    kvp_error_set(&call->error, KVP_ERR_REFUSED, "%s", text);
+    kvp_copy_printable(call->error.code, sizeof(call->error.code), code);
+    return kvp_call_fail(call, kind);
+}
+
 /* ---- C_GetAttributeValue ---- */
 
 /* Whether one of the attributes is not answered by a list page. */
@@ -104,7 +118,8 @@ static CK_RV get_attribute(const kvp_view *view, CK_ATTRIBUTE *attr)
         attr->ulValueLen = value.len;
         return CKR_OK;
     }
-    if (attr->ulValueLen < value.len) {
+    /* A length left over from an attribute that was not available is no room. */
+    if (attr->ulValueLen < value.len || attr->ulValueLen == CK_UNAVAILABLE_INFORMATION) {
         attr->ulValueLen = CK_UNAVAILABLE_INFORMATION;
         return CKR_BUFFER_TOO_SMALL;
     }
@@ -114,8 +129,8 @@ static CK_RV get_attribute(const kvp_view *view, CK_ATTRIBUTE *attr)
     return CKR_OK;
 }
 
-/* The standard leaves open which of several answers is returned; a caller that grows its buffers and
- * tries again should not do so for what it will never get. */
+/* The standard leaves open which of several answers is returned; a caller that grows its buffers
+ * and tries again should not do so for what it will never get. */
 static int weight(CK_RV rv)
 {
     switch (rv) {

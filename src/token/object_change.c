@@ -6,8 +6,8 @@
  * both objects. And only the private key object can be destroyed, which deletes the name, softly,
  * with all its versions; destroying the public key object alone, harmless on other tokens, is
  * refused with CKR_ACTION_PROHIBITED rather than taking the private key along (CKA_DESTROYABLE says
- * so beforehand). The same for an object of a version that is no longer the current one: deleting it
- * would delete the newer one.
+ * so beforehand). The same for an object of a version that is no longer the current one: deleting
+ * it would delete the newer one.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -76,7 +76,8 @@ static CK_RV change_session_object(kvp_object *object, const CK_ATTRIBUTE *attrs
     return CKR_OK;
 }
 
-/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh. */
+/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh.
+ */
 static CK_RV read_draft(kvp_call *call, kvp_vault *vault, kvp_object *object, kvp_key **ret)
 {
     const kvp_key *known = kvp_object_vault_key(object);
@@ -102,11 +103,11 @@ static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
     kvp_view then = *now;
     then.key = draft;
     then.document = NULL;
-    if (!kvp_template_matches(&then, attrs, count)) {
-        kvp_error_set(&call->error, KVP_ERR_REFUSED,
-                      "the vault cannot keep such a value for this key");
-        return CKR_ATTRIBUTE_VALUE_INVALID;
-    }
+    for (CK_ULONG i = 0; i < count; i++)
+        if (!kvp_attribute_matches(&then, &attrs[i]))
+            return kvp_object_refuse(call, KVP_CALL_OBJECT, "BadValue",
+                                     "the key cannot have such a value in %s",
+                                     kvp_cka_name(attrs[i].type));
     return CKR_OK;
 }
 
@@ -166,7 +167,9 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
     kvp_view view;
     kvp_object_view(object, &view);
     if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
-        return CKR_ACTION_PROHIBITED;
+        return token ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                         "%s is the key of a certificate", view.key->name)
+                     : CKR_ACTION_PROHIBITED;
     rv = check_changes(&view, attrs, count);
     if (rv != CKR_OK || count == 0)
         return rv;
@@ -206,8 +209,8 @@ CK_RV kvp_object_copy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE han
     CK_RV rv = kvp_object_get(session, handle, &object);
     if (rv != CKR_OK)
         return rv;
-    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when they
-     * are told that there is no such function. */
+    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when
+     * they are told that there is no such function. */
     if (kvp_object_is_token(object))
         return CKR_FUNCTION_NOT_SUPPORTED;
     kvp_view view;
@@ -274,9 +277,22 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
     kvp_record_unpin(now);
     if (same)
         return CKR_OK;
-    kvp_error_set(&call->error, KVP_ERR_REFUSED,
-                  "the key has a newer version, which deleting this one would delete too");
-    return CKR_ACTION_PROHIBITED;
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             seen->name);
+}
+
+static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
+{
+    if (view->cls == CKO_PUBLIC_KEY)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
+                                 "a public key cannot be destroyed without its private key");
+    if (view->key->managed)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                 "%s is the key of a certificate", view->key->name);
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             view->key->name);
 }
 
 CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle)
@@ -299,13 +315,8 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     rv = kvp_session_may_write(session);
     if (rv != CKR_OK)
         return rv;
-    if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE)) {
-        kvp_error_set(&call->error, KVP_ERR_REFUSED, "%s",
-                      view.cls == CKO_PUBLIC_KEY
-                          ? "a public key goes with its private key: destroy that one"
-                          : "the key belongs to a certificate, or has a newer version");
-        return CKR_ACTION_PROHIBITED;
-    }
+    if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE))
+        return refuse_destruction(call, &view);
     kvp_vault *vault = kvp_slot_vault(call, session->slot);
     if (!vault)
         return kvp_call_fail(call, KVP_CALL_OBJECT);

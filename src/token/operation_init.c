@@ -6,6 +6,9 @@
 #include "token/mech_ops.h"
 
 #include "base/alloc.h"
+#include "crypto/ossl.h"
+
+#include <stdatomic.h>
 
 static const kvp_kind_info kinds[KVP_OPERATION_COUNT] = {
     [KVP_OPERATION_ENCRYPT] = { CKO_PUBLIC_KEY,
@@ -33,17 +36,30 @@ const kvp_kind_info *kvp_kind_info_get(kvp_operation_kind kind)
     return kind < KVP_OPERATION_COUNT && kinds[kind].uses[KVP_USE_DATA].name ? &kinds[kind] : NULL;
 }
 
+/* After OPENSSL_cleanup its objects can only be forgotten; kept here, they are no leak. */
+static void forget(kvp_crypt_operation *op)
+{
+    static _Atomic(kvp_crypt_operation *) forgotten;
+    op->next = atomic_load(&forgotten);
+    while (!atomic_compare_exchange_weak(&forgotten, &op->next, op))
+        continue;
+}
+
 static void crypt_destroy(kvp_operation *operation)
 {
     kvp_crypt_operation *op = (kvp_crypt_operation *)operation;
     kvp_object_unref(op->key);
     kvp_digest_free(op->digest);
-    kvp_hmac_free(op->mac);
-    kvp_aes_local_free(op->cipher);
     kvp_buf_clear(&op->iv);
     kvp_buf_clear(&op->aad);
     kvp_buf_clear(&op->data);
     kvp_buf_clear(&op->held);
+    if ((op->mac || op->cipher) && kvp_ossl_gone()) {
+        forget(op);
+        return;
+    }
+    kvp_hmac_free(op->mac);
+    kvp_aes_local_free(op->cipher);
     kvp_free(op);
 }
 

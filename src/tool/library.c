@@ -56,8 +56,10 @@ kvp_status kvp_library_open(const char *path, kvp_library *ret, kvp_error *reter
     symbol = dlsym(made.handle, "C_GetFunctionList");
     if (!symbol) {
         kvp_library_close(&made);
-        return kvp_error_set(reterr, KVP_ERR_IO, "%s is no PKCS#11 module: it has no "
-                                                 "C_GetFunctionList", path);
+        return kvp_error_set(reterr, KVP_ERR_IO,
+                             "%s is no PKCS#11 module: it has no "
+                             "C_GetFunctionList",
+                             path);
     }
     memcpy(&get_list, &symbol, sizeof(get_list)); /* an object pointer that is a function's */
     rv = get_list(&made.f);
@@ -90,13 +92,15 @@ void kvp_library_close(kvp_library *library)
     memset(library, 0, sizeof(*library));
 }
 
-kvp_status kvp_library_slots(const kvp_library *library, CK_SLOT_ID **ret, size_t *ret_count,
-                             kvp_error *reterr)
+kvp_status kvp_library_slots(const kvp_library *library, bool with_token, CK_SLOT_ID **ret,
+                             size_t *ret_count, kvp_error *reterr)
 {
+    CK_BBOOL present = with_token ? CK_TRUE : CK_FALSE;
+
     for (int tries = 0; tries < SLOT_TRIES; tries++) {
         CK_ULONG count = 0;
         CK_SLOT_ID *slots;
-        CK_RV rv = library->f->C_GetSlotList(CK_TRUE, NULL, &count);
+        CK_RV rv = library->f->C_GetSlotList(present, NULL, &count);
 
         if (rv != CKR_OK)
             return kvp_library_failed("C_GetSlotList", rv, reterr);
@@ -108,7 +112,7 @@ kvp_status kvp_library_slots(const kvp_library *library, CK_SLOT_ID **ret, size_
         slots = kvp_calloc(count, sizeof(*slots));
         if (!slots)
             return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "slots");
-        rv = library->f->C_GetSlotList(CK_TRUE, slots, &count);
+        rv = library->f->C_GetSlotList(present, slots, &count);
         if (rv == CKR_OK) {
             *ret = slots;
             *ret_count = count;

@@ -31,11 +31,11 @@ kvp_status kvp_library_start(kvp_library *library, kvp_error *reterr);
 /** C_Finalize if it was started, and dlclose. Accepts a zeroed library. */
 void kvp_library_close(kvp_library *library);
 
-/** Slots with a token; @ret is new (kvp_free), NULL when there are none. */
-kvp_status kvp_library_slots(const kvp_library *library, CK_SLOT_ID **ret, size_t *ret_count,
-                             kvp_error *reterr);
+/** Slots, all or those @with_token; @ret is new (kvp_free), NULL when there are none. */
+kvp_status kvp_library_slots(const kvp_library *library, bool with_token, CK_SLOT_ID **ret,
+                             size_t *ret_count, kvp_error *reterr);
 
-/** Fill @reterr for @function having answered @rv (not CKR_OK): KVP_ERR_UNSUPPORTED or KVP_ERR_IO. */
+/** Fill @reterr: @function answered @rv, not CKR_OK. KVP_ERR_UNSUPPORTED or KVP_ERR_IO. */
 kvp_status kvp_library_failed(const char *function, CK_RV rv, kvp_error *reterr);
 
 /** A blank-padded field as a new, clean string. */

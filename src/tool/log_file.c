@@ -27,6 +27,7 @@ static void close_file(kvp_log_file *file)
         close(file->fd);
     file->fd = -1;
     file->offset = 0;
+    file->last_len = 0;
     file->skipping = file->rotated = false;
     kvp_buf_clear(&file->line);
     file->line.max = KVP_LOG_LINE_MAX;
@@ -59,7 +60,7 @@ static kvp_status open_file(kvp_log_file *file, kvp_error *reterr)
     return KVP_OK;
 }
 
-/* Keep @len bytes of a line without its end; what is too long is cut, and marked to be passed over. */
+/* Keep @len bytes of a line without its end; the rest of one that is too long is passed over. */
 static kvp_status keep(kvp_log_file *file, const char *text, size_t len)
 {
     size_t room = file->line.max - file->line.len;
@@ -93,6 +94,22 @@ static kvp_status split(kvp_log_file *file, const char *text, size_t len, line_f
     return st;
 }
 
+/* Remember the end of what was read: @len bytes more. */
+static void remember(kvp_log_file *file, const char *text, size_t len)
+{
+    size_t keep_len = len < sizeof(file->last) ? sizeof(file->last) - len : 0;
+
+    if (keep_len > file->last_len)
+        keep_len = file->last_len;
+    if (len > sizeof(file->last)) {
+        text += len - sizeof(file->last);
+        len = sizeof(file->last);
+    }
+    memmove(file->last, file->last + file->last_len - keep_len, keep_len);
+    memcpy(file->last + keep_len, text, len);
+    file->last_len = keep_len + len;
+}
+
 static kvp_status drain(kvp_log_file *file, line_fn line, void *user, kvp_error *reterr)
 {
     char chunk[64 * 1024];
@@ -108,24 +125,35 @@ static kvp_status drain(kvp_log_file *file, line_fn line, void *user, kvp_error 
         if (got == 0)
             return KVP_OK;
         file->offset += (uint64_t)got;
+        remember(file, chunk, (size_t)got);
         st = split(file, chunk, (size_t)got, line, user);
         if (st != KVP_OK)
             return kvp_error_set(reterr, st, "reading %s", file->path);
     }
 }
 
+/* Whether what was read last still stands there. */
+static bool is_as_it_was(const kvp_log_file *file)
+{
+    char now[sizeof(file->last)];
+    ssize_t got = pread(file->fd, now, file->last_len, (off_t)(file->offset - file->last_len));
+
+    return got == (ssize_t)file->last_len && memcmp(now, file->last, file->last_len) == 0;
+}
+
 /* Emptied in place (copytruncate): from its start again, without the half line that is gone. */
-static kvp_status rewind_if_shorter(kvp_log_file *file, kvp_error *reterr)
+static kvp_status rewind_if_emptied(kvp_log_file *file, kvp_error *reterr)
 {
     struct stat st;
 
     if (fstat(file->fd, &st) != 0)
         return io_error(file, reterr);
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size >= file->offset)
+    if (!S_ISREG(st.st_mode) || is_as_it_was(file))
         return KVP_OK;
     if (lseek(file->fd, 0, SEEK_SET) != 0)
         return io_error(file, reterr);
     file->offset = 0;
+    file->last_len = 0;
     file->line.len = 0;
     file->skipping = false;
     return KVP_OK;
@@ -147,7 +175,7 @@ kvp_status kvp_log_file_read(kvp_log_file *file, line_fn line, void *user, kvp_e
         bool was_rotated = file->rotated;
 
         file->rotated = is_rotated(file);
-        st = rewind_if_shorter(file, reterr);
+        st = rewind_if_emptied(file, reterr);
         if (st == KVP_OK)
             st = drain(file, line, user, reterr);
         if (st != KVP_OK || !was_rotated || !file->rotated)

@@ -24,12 +24,12 @@ typedef struct ls_run {
     size_t slot_count;
     kvp_listed_token *tokens;
     size_t count;
-    bool failed;              /* some of it could not be read; the rest is shown */
+    bool failed; /* some of it could not be read; the rest is shown */
 } ls_run;
 
 static kvp_status read_tokens(ls_run *run, kvp_error *reterr)
 {
-    kvp_status st = kvp_library_slots(&run->library, &run->slots, &run->slot_count, reterr);
+    kvp_status st = kvp_library_slots(&run->library, true, &run->slots, &run->slot_count, reterr);
 
     if (st != KVP_OK || run->slot_count == 0)
         return st;
@@ -71,6 +71,23 @@ static void clear(ls_run *run)
     kvp_library_close(&run->library);
 }
 
+/* No token at all: is there no slot either, or are there vaults that cannot be used? */
+static void explain_nothing(const ls_run *run)
+{
+    KVP_CLEANUP(kvp_freep) CK_SLOT_ID *slots = NULL;
+    size_t count = 0;
+
+    if (kvp_library_slots(&run->library, false, &slots, &count, NULL) == KVP_OK && count > 0)
+        kvp_tool_fail(run->argv0, run->err,
+                      "there is no token: none of %zu vault%s can be used as "
+                      "configured (`kvpkcs11 doctor` says why)",
+                      count, count == 1 ? "" : "s");
+    else
+        kvp_tool_fail(run->argv0, run->err,
+                      "there is no token: no vault is configured (`kvpkcs11 "
+                      "doctor -v` shows where a configuration is looked for)");
+}
+
 static int show(ls_run *run, const char *module, bool json, FILE *out)
 {
     kvp_status st;
@@ -79,9 +96,7 @@ static int show(ls_run *run, const char *module, bool json, FILE *out)
         return kvp_tool_fail(run->argv0, run->err, "there is no token `%s`; there are %zu others",
                              run->token, run->slot_count);
     if (run->slot_count == 0)
-        kvp_tool_fail(run->argv0, run->err,
-                      "there is no token: no vault is configured (`kvpkcs11 doctor -v` shows where "
-                      "a configuration is looked for)");
+        explain_nothing(run);
     st = json ? kvp_ls_show_json(module, run->tokens, run->count, out)
               : kvp_ls_show(run->tokens, run->count, out);
     if (st != KVP_OK)

@@ -27,14 +27,25 @@ static kvp_status usage_words(const kvp_listed *object, kvp_buf *ret)
     return st;
 }
 
+static void show_dates(const kvp_listed *object, char *ret, size_t size)
+{
+    if (object->start[0] && object->end[0])
+        snprintf(ret, size, "%s to %s", object->start, object->end);
+    else if (object->start[0])
+        snprintf(ret, size, "from %s", object->start);
+    else if (object->end[0])
+        snprintf(ret, size, "to %s", object->end);
+    else
+        ret[0] = '\0';
+}
+
 static kvp_status add_row(kvp_table *table, const kvp_listed *object)
 {
     kvp_buf hex = KVP_BUF_INIT(KVP_BUF_MAX_DEFAULT), usage = KVP_BUF_INIT(256);
-    const char *dash = object->start[0] || object->end[0] ? " to " : "";
     char dates[32];
     kvp_status st = kvp_text_hex(&hex, object->id.data, object->id.len);
 
-    snprintf(dates, sizeof(dates), "%s%s%s", object->start, dash, object->end);
+    show_dates(object, dates, sizeof(dates));
     if (st == KVP_OK)
         st = usage_words(object, &usage);
     if (st == KVP_OK) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration file's parser: no text may hurt it, and what it lets through keeps its promises. */
+/*
+ * The configuration file's parser: no text may hurt it, and what it lets through keeps its
+ * promises.
+ */
 #include "base/alloc.h"
 #include "config/internal.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The covering of secrets: it never makes a text longer, and doing it twice changes nothing more. */
+/*
+ * The covering of secrets: it never makes a text longer, and doing it twice changes nothing more.
+ */
 #include "audit/internal.h"
 #include "base/alloc.h"
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static char root[] = "/tmp/kvp-test.XXXXXX";
-static char dir[64], conf[96], scratch[64];
+static char dir[64], conf[96], scratch[64], log_path[64];
 static char url[128];
 static const char *daemon_kind;
 static pid_t daemon_pid;
@@ -57,6 +57,18 @@ static void clean_up(void)
     nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What it complained of, when it does not start; else that is nobody's business. */
+static void show_log(void)
+{
+    char line[512];
+    FILE *log = fopen(log_path, "r");
+
+    while (log && fgets(line, sizeof(line), log))
+        fputs(line, stderr);
+    if (log)
+        fclose(log);
+}
+
 static void launch(const char *listen_on)
 {
     const char *program = getenv("KEYVAULTD");
@@ -74,6 +86,7 @@ static void launch(const char *listen_on)
     if (daemon_pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         dup2(out[1], STDOUT_FILENO);
+        dup2(open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
         execl(program, program, "--data", dir, "--listen", listen_on, "--kind", daemon_kind, NULL);
         die(program);
     }
@@ -81,6 +94,7 @@ static void launch(const char *listen_on)
     ready = fdopen(out[0], "r");
     if (!ready || !fgets(line, sizeof(line), ready) || sscanf(line, "ready %127s", url) != 1) {
         fprintf(stderr, "%s did not become ready: %s\n", program, line);
+        show_log();
         exit(1);
     }
     fclose(ready);
@@ -95,6 +109,7 @@ void keyvaultd_start(const char *kind)
     snprintf(dir, sizeof(dir), "%s/vault", root);
     snprintf(conf, sizeof(conf), "%s/kvpkcs11.conf", dir);
     snprintf(scratch, sizeof(scratch), "%s/scratch", root);
+    snprintf(log_path, sizeof(log_path), "%s/keyvaultd.log", root);
     if (mkdir(scratch, 0700) != 0)
         die("mkdir");
     daemon_kind = kind;

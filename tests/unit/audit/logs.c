@@ -33,7 +33,8 @@ void make_dir(void)
 
 void drop_dir(void)
 {
-    static const char *const files[] = { "audit", "log", "audit.1", "socket", "fifo", "out", "sub/audit" };
+    static const char *const files[] = { "audit", "log", "audit.1",  "socket",
+                                         "fifo",  "out", "sub/audit" };
 
     kvp_audit_free(audit);
     audit = NULL;

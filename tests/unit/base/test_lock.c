@@ -13,7 +13,9 @@
 #define THREADS 4
 
 static kvp_lock locks[KVP_RANK_COUNT];
-/* Under its lock, a pair is always equal: a child that finds it unequal was forked in the middle. */
+/*
+ * Under its lock, a pair is always equal: a child that finds it unequal was forked in the middle.
+ */
 static long pairs[KVP_RANK_COUNT][2];
 static atomic_bool stop;
 

@@ -80,7 +80,8 @@ void load_bad(const char *text, int line, const char *what)
 
 void make_dir(void)
 {
-    snprintf(dir, sizeof(dir), "%s/kvp-config-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir);
+    snprintf(dir, sizeof(dir), "%s/kvp-config-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : P_tmpdir);
     ck_assert_ptr_nonnull(mkdtemp(dir));
     unsetenv("KVPKCS11_CONF");
     unsetenv("KVPKCS11_VAULT_URL");

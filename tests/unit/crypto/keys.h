@@ -31,7 +31,9 @@ kvp_public_key *test_key_public(const test_key *key);
 /** ECDSA over @digest as r || s (2 * coordinate_len bytes in @ret). */
 void test_ecdsa_sign(const test_key *key, const void *digest, size_t len, uint8_t *ret);
 
-/** RSA over @data: PKCS#1 v1.5 around bare bytes when @hash is none, else PSS. Returns the length. */
+/**
+ * RSA over @data: PKCS#1 v1.5 around bare bytes when @hash is none, else PSS. Returns the length.
+ */
 size_t test_rsa_sign(const test_key *key, kvp_hash hash, kvp_hash mgf, int salt_len,
                      const void *data, size_t len, uint8_t *ret);
 

@@ -19,7 +19,8 @@ static void shared_make(void)
 {
     shared_rsa = test_key_public(&test_rsa_keys[0]);
     shared_ec = test_key_public(&test_ec_keys[KVP_CURVE_P256]);
-    test_rsa_sign(&test_rsa_keys[0], KVP_HASH_NONE, KVP_HASH_NONE, 0, shared_digest, 32, shared_sig);
+    test_rsa_sign(&test_rsa_keys[0], KVP_HASH_NONE, KVP_HASH_NONE, 0, shared_digest, 32,
+                  shared_sig);
     test_ecdsa_sign(&test_ec_keys[KVP_CURVE_P256], shared_digest, 32, shared_raw);
 }
 
@@ -156,8 +157,9 @@ static int engine_pkey_methods(ENGINE *engine, EVP_PKEY_METHOD **method, const i
 }
 
 /*
- * Engines are global to the process, and OpenSSL 3.0 asks a default one before any provider, private
- * context or not. What can be asked of us is to work with one that leaves strange keys to OpenSSL.
+ * Engines are global to the process, and OpenSSL 3.0 asks a default one before any provider,
+ * private context or not. What can be asked of us is to work with one that leaves strange keys to
+ * OpenSSL.
  */
 START_TEST(an_engine_that_the_host_made_the_default_changes_nothing)
 {
@@ -188,7 +190,8 @@ START_TEST(an_engine_that_the_host_made_the_default_changes_nothing)
     shared_drop();
     ck_assert_int_gt(engine_asked, 0);
     ENGINE_unregister_pkey_meths(engine);
-    test_rsa_assert_decrypts(&test_rsa_keys[0], KVP_HASH_SHA256, KVP_HASH_SHA1, "label", &out, "data", 4);
+    test_rsa_assert_decrypts(&test_rsa_keys[0], KVP_HASH_SHA256, KVP_HASH_SHA1, "label", &out,
+                             "data", 4);
     kvp_buf_clear(&out);
     ENGINE_free(engine);
 }

@@ -79,8 +79,8 @@ START_TEST(pss_verifies_with_exactly_its_parameters)
         KVP_CLEANUP(kvp_public_key_freep)
         kvp_public_key *public = test_key_public(&test_rsa_keys[k]);
         uint8_t digest[KVP_HASH_MAX_LEN] = { 1, 2, 3 }, sig[513] = { 0 };
-        size_t len = test_rsa_sign(&test_rsa_keys[k], hash, mgf, (int)salt, digest, kvp_hash_len(hash),
-                              sig);
+        size_t len =
+            test_rsa_sign(&test_rsa_keys[k], hash, mgf, (int)salt, digest, kvp_hash_len(hash), sig);
 
         ck_assert_int_eq(kvp_rsa_verify_pss(public, hash, mgf, salt, digest, sig, len, NULL),
                          KVP_OK);
@@ -107,7 +107,9 @@ START_TEST(pss_verifies_with_exactly_its_parameters)
 }
 END_TEST
 
-/* Digests from nothing to more than any order: OpenSSL, on the other side, cuts them the same way. */
+/*
+ * Digests from nothing to more than any order: OpenSSL, on the other side, cuts them the same way.
+ */
 static const size_t digest_lens[] = { 1, 20, 32, 47, 48, 64, 65, 66, 67, 100 };
 
 START_TEST(ecdsa_verifies_digests_of_any_length)

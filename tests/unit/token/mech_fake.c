@@ -173,7 +173,6 @@ void fake_teardown(void)
     }
     kvp_lock_clear(&fake_session.lock);
     kvp_buf_clear(&fake_unwrapped);
-    kvp_buf_clear(&fake.value);
     memset(&fake, 0, sizeof(fake));
 }
 

@@ -55,7 +55,10 @@ typedef struct fake_vault {
     unsigned requests;
     kvp_alg alg;
     kvp_crypt crypt;
-    kvp_buf value; /**< of the last request */
+    struct {
+        size_t len;
+        uint8_t data[KVP_REMOTE_DATA_MAX];
+    } value; /**< of the last request */
     char version[40];
     int fail_http;     /**< answer this status instead */
     size_t answer_len; /**< cut the answer to this length; 0: whole */

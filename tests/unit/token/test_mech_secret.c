@@ -388,6 +388,31 @@ START_TEST(data_for_one_request_has_a_bound)
 }
 END_TEST
 
+START_TEST(after_openssl_cleanup_local_work_is_refused_and_nothing_is_touched)
+{
+    static const CK_MECHANISM_TYPE types[] = { CKM_AES_CBC, CKM_AES_GCM, CKM_SHA256_HMAC };
+    kvp_operation_kind kind = _i == 2 ? KVP_OPERATION_SIGN : KVP_OPERATION_ENCRYPT;
+    CK_BYTE out[64];
+    CK_ULONG len = sizeof(out);
+    ck_assert_rv(kvp_crypt_init(fake_enter(), &fake_session, kind, fake_mechanism(types[_i]),
+                                FAKE_SESSION_AES_256),
+                 _i == 2 ? CKR_KEY_TYPE_INCONSISTENT : CKR_OK);
+    if (_i == 2)
+        ck_assert_rv(kvp_crypt_init(fake_enter(), &fake_session, kind, fake_mechanism(types[_i]),
+                                    FAKE_SESSION_GENERIC),
+                     CKR_OK);
+
+    OPENSSL_cleanup();
+
+    ck_assert_rv(kvp_crypt_once(fake_enter(), &fake_session, kind, out, 16, out, &len),
+                 CKR_CRYPTOKI_NOT_INITIALIZED);
+    ck_assert(!kvp_operation_active(&fake_session, kind));
+    ck_assert_rv(kvp_crypt_init(fake_enter(), &fake_session, kind, fake_mechanism(types[_i]),
+                                _i == 2 ? FAKE_SESSION_GENERIC : FAKE_SESSION_AES_256),
+                 CKR_CRYPTOKI_NOT_INITIALIZED);
+}
+END_TEST
+
 /* ---- wrapping ---- */
 
 static CK_RV wrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key,
@@ -537,6 +562,8 @@ int main(void)
     tcase_add_loop_test(tcase, parts_make_the_same_as_the_whole, 0, 3);
     tcase_add_test(tcase, the_last_part_of_padded_text_waits_for_a_buffer);
     tcase_add_test(tcase, data_for_one_request_has_a_bound);
+    tcase_add_loop_test(tcase, after_openssl_cleanup_local_work_is_refused_and_nothing_is_touched,
+                        0, 3);
     tcase = group(suite, "wrapping");
     tcase_add_loop_test(tcase, what_is_wrapped_is_unwrapped, 0, (int)kvp_mechanism_count);
     tcase_add_test(tcase, a_key_that_may_only_decrypt_unwraps_by_decryption);

@@ -5,6 +5,8 @@
  */
 #include "mech_fake.h"
 
+#include "base/alloc.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -205,6 +207,76 @@ START_TEST(verify_recover_gives_what_was_signed)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* Each allocation fails in turn: the answer is CKR_HOST_MEMORY, nothing stays begun, nothing leaks.
+ */
+static void torture(CK_RV (*run)(void))
+{
+    long count = 0;
+    CK_RV rv = CKR_HOST_MEMORY;
+    for (; rv != CKR_OK; count++) {
+        ck_assert_int_lt(count, 100);
+        kvp_alloc_fail_after(count);
+        rv = run();
+        kvp_alloc_fail_after(-1);
+        if (rv != CKR_OK)
+            ck_assert_rv(rv, CKR_HOST_MEMORY);
+        for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
+            kvp_operation_cancel(&fake_session, kind);
+    }
+    ck_assert_int_gt(count, 1);
+}
+
+static CK_RV sign_hashed(void)
+{
+    CK_RV rv = init(KVP_OPERATION_SIGN, CKM_SHA1_RSA_PKCS, FAKE_RSA_2048);
+    sig_len = sizeof(sig);
+    return rv == CKR_OK ? once(KVP_OPERATION_SIGN, "text", 4, sig, &sig_len) : rv;
+}
+
+static CK_RV sign_raw(void)
+{
+    CK_RV rv = init(KVP_OPERATION_SIGN, CKM_ECDSA, FAKE_EC_P256);
+    sig_len = sizeof(sig);
+    return rv == CKR_OK ? once(KVP_OPERATION_SIGN, "text", 4, sig, &sig_len) : rv;
+}
+
+static CK_RV encrypt_public(void)
+{
+    CK_RV rv = init(KVP_OPERATION_ENCRYPT, CKM_RSA_PKCS, FAKE_PUBLIC + FAKE_RSA_2048);
+    sig_len = sizeof(sig);
+    return rv == CKR_OK ? once(KVP_OPERATION_ENCRYPT, "text", 4, sig, &sig_len) : rv;
+}
+
+static CK_RV encrypt_secret(void)
+{
+    CK_RV rv = init(KVP_OPERATION_ENCRYPT, CKM_AES_GCM, FAKE_SESSION_AES_256);
+    sig_len = sizeof(sig);
+    return rv == CKR_OK ? once(KVP_OPERATION_ENCRYPT, "text", 4, sig, &sig_len) : rv;
+}
+
+static CK_RV wrap_and_unwrap(void)
+{
+    CK_OBJECT_HANDLE made;
+    sig_len = sizeof(sig);
+    CK_RV rv = kvp_wrap_key(fake_enter(), &fake_session, fake_mechanism(CKM_RSA_PKCS_OAEP),
+                            FAKE_PUBLIC + FAKE_RSA_2048, FAKE_SESSION_AES_128, sig, &sig_len);
+    if (rv != CKR_OK)
+        return rv;
+    return kvp_unwrap_key(fake_enter(), &fake_session, fake_mechanism(CKM_RSA_PKCS_OAEP),
+                          FAKE_RSA_2048, sig, sig_len, NULL, 0, &made);
+}
+
+static CK_RV (*const tortured[])(void) = { sign_hashed, sign_raw, encrypt_public, encrypt_secret,
+                                           wrap_and_unwrap };
+
+START_TEST(no_memory_is_said_and_nothing_is_left)
+{
+    torture(tortured[_i]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("operation_mechanisms");
@@ -219,6 +291,7 @@ int main(void)
                         rows);
     tcase_add_test(tcase, a_session_keys_value_can_be_digested_a_vault_keys_cannot);
     tcase_add_test(tcase, verify_recover_gives_what_was_signed);
+    tcase_add_loop_test(tcase, no_memory_is_said_and_nothing_is_left, 0, KVP_ARRAY_LEN(tortured));
     fake_prepare();
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
