@@ -197,7 +197,8 @@ kvp_status kvp_attribute_set_put(kvp_attribute_set *set, CK_ATTRIBUTE_TYPE type,
         if (set->items[i].type == type)
             return kvp_buf_set(&set->items[i].value, data, len);
     if (set->count == set->size) {
-        /* A realloc could leave a copy of a buffer header, never of a secret: values are outside. */
+        /* A realloc could leave a copy of a buffer header, never of a secret: values are outside.
+         */
         size_t size = set->size ? set->size * 2 : 32;
         void *items = kvp_realloc(set->items, size * sizeof(*set->items));
         if (!items)

@@ -202,7 +202,8 @@ CK_RV kvp_object_create_secret(kvp_call *call, kvp_session *session, const void 
         return CKR_TEMPLATE_INCONSISTENT;
     if (kvp_template_bool(attrs, count, CKA_TOKEN, false)) {
         rv = kvp_session_may_write(session);
-        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT; /* the vault would not have it from us */
+        return rv != CKR_OK ? rv
+                            : CKR_TEMPLATE_INCONSISTENT; /* the vault would not have it from us */
     }
     CK_KEY_TYPE type = kvp_template_ulong(attrs, count, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     return kvp_session_secret_new(session, KVP_ORIGIN_UNWRAPPED, CK_UNAVAILABLE_INFORMATION, type,

@@ -220,6 +220,8 @@ CK_RV kvp_module_initialize(const CK_C_INITIALIZE_ARGS *args)
     } else {
         module->fork_generation = kvp_fork_generation();
         kvp_session_close_matching(module, NULL);
+        for (size_t i = 0; i < module->slot_count; i++)
+            kvp_object_store_restart(module->slots[i].objects);
     }
     kvp_lock_give(&initialise_lock);
     return rv;

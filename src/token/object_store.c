@@ -228,8 +228,8 @@ static bool has_handle(const kvp_record *record)
 }
 
 /*
- * What can go when nobody looks at a record any more is taken out under the lock and freed after it:
- * freeing a parsed key calls OpenSSL.
+ * What can go when nobody looks at a record any more is taken out under the lock and freed after
+ * it: freeing a parsed key calls OpenSSL.
  */
 void kvp_record_unpin(kvp_record *record)
 {

@@ -525,6 +525,21 @@ START_TEST(a_refused_get_fails_the_search)
 }
 END_TEST
 
+/* An access policy of "get" and "sign" alone: no list. */
+START_TEST(who_may_not_list_finds_by_name_alone)
+{
+    kvp_call call = fake_call();
+    CK_ATTRIBUTE nobody[] = { ATTR_TEXT(CKA_LABEL, "nobody") };
+    CK_ATTRIBUTE by_class[] = { ATTR_VALUE(CKA_CLASS, private_class) };
+    CK_ATTRIBUTE by_tag[] = { ATTR_TEXT(CKA_LABEL, "Web server") };
+    fake_forbid_lists(true);
+    ck_assert_uint_ne(fake_find_one(token, CKO_PRIVATE_KEY, "beta"), CK_INVALID_HANDLE);
+    ck_assert_uint_eq(FIND(nobody), 0);
+    ck_assert_rv(kvp_find_init(&call, &token->session, by_class, 1), CKR_FUNCTION_REJECTED);
+    ck_assert_rv(kvp_find_init(&call, &token->session, by_tag, 1), CKR_FUNCTION_REJECTED);
+}
+END_TEST
+
 START_TEST(a_vault_that_could_not_be_made_fails_searches_that_need_it)
 {
     kvp_call call = fake_call();
@@ -706,6 +721,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_failing_list_fails_the_search_and_ends_it);
     tcase_add_test(tc, a_refused_get_fails_the_search);
+    tcase_add_test(tc, who_may_not_list_finds_by_name_alone);
     tcase_add_test(tc, a_vault_that_could_not_be_made_fails_searches_that_need_it);
     tcase_add_test(tc, one_search_at_a_time_and_the_second_costs_nothing);
     tcase_add_test(tc, results_come_in_pieces_and_do_not_change);

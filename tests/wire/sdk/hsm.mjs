@@ -25,10 +25,6 @@ async function kinds() {
             assert.equal(key.key.k, undefined, "the key itself came back");
         });
     }
-    await check("hsm: RSA with a public exponent of its own", async () => {
-        const key = await client.createRsaKey(hsm.name("rsa"), { publicExponent: 17 });
-        assert.equal(Number("0x" + hex(key.key.e)), 17);
-    });
     await check("hsm: a vault has no oct keys", () =>
         refused(400, "BadParameter", () => vault.keys().createOctKey(vault.name("oct")), "KeyTypeNotSupported"));
     await check("hsm: no secrets here", async () => {
@@ -113,10 +109,10 @@ async function aes() {
             }
         });
     }
-    await check("hsm: CBC of a broken block", async () => {
+    await check("hsm: CBC with an iv of another length", async () => {
         const { crypto } = await known(128, ["encrypt", "decrypt"]);
         await refused(400, "BadParameter", () =>
-            crypto.encrypt({ algorithm: "A128CBC", plaintext: plain.slice(0, 15), iv: randomBytes(16) }));
+            crypto.encrypt({ algorithm: "A128CBC", plaintext: plain, iv: randomBytes(12) }));
     });
     await check("hsm: an algorithm of another key size", async () => {
         const { crypto } = await known(128, ["encrypt", "decrypt"]);
