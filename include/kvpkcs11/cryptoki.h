@@ -1,10 +1,532 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one file that includes p11-kit's pkcs11.h and declares what it lacks: PKCS#11 3.0 to 3.2.
+ * configure looks at that header, and where it is new enough ours steps aside. Numbers and layouts
+ * are those of the OASIS standards "PKCS #11 Specification" 3.1 and 3.2.
  */
 #ifndef KVPKCS11_CRYPTOKI_H
 #define KVPKCS11_CRYPTOKI_H
 
+#ifdef HAVE_CONFIG_H
+#include <config.h>
+#endif
+
 #include <p11-kit/pkcs11.h>
+
+/* ---- types; repeating a typedef of the same type is allowed in C11 ---- */
+typedef CK_FLAGS *CK_FLAGS_PTR;
+typedef CK_ULONG CK_PROFILE_ID;
+typedef CK_ULONG CK_GENERATOR_FUNCTION;
+typedef CK_ULONG CK_SESSION_VALIDATION_FLAGS_TYPE;
+
+#ifndef HAVE_CK_INTERFACE
+typedef struct CK_INTERFACE {
+    CK_CHAR *pInterfaceName; /* ends with NUL */
+    CK_VOID_PTR pFunctionList;
+    CK_FLAGS flags;
+} CK_INTERFACE;
+typedef CK_INTERFACE *CK_INTERFACE_PTR;
+typedef CK_INTERFACE_PTR *CK_INTERFACE_PTR_PTR;
+#endif
+
+#ifndef HAVE_CK_ASYNC_DATA
+typedef struct CK_ASYNC_DATA {
+    CK_ULONG ulVersion;
+    CK_BYTE_PTR pValue;
+    CK_ULONG ulValue;
+    CK_OBJECT_HANDLE hObject;
+    CK_OBJECT_HANDLE hAdditionalObject;
+} CK_ASYNC_DATA;
+typedef CK_ASYNC_DATA *CK_ASYNC_DATA_PTR;
+#endif
+
+/** Parameter of C_EncryptMessage and its like for CKM_AES_GCM. */
+#ifndef HAVE_CK_GCM_MESSAGE_PARAMS
+typedef struct CK_GCM_MESSAGE_PARAMS {
+    CK_BYTE_PTR pIv;
+    CK_ULONG ulIvLen;
+    CK_ULONG ulIvFixedBits;
+    CK_GENERATOR_FUNCTION ivGenerator;
+    CK_BYTE_PTR pTag;
+    CK_ULONG ulTagBits;
+} CK_GCM_MESSAGE_PARAMS;
+typedef CK_GCM_MESSAGE_PARAMS *CK_GCM_MESSAGE_PARAMS_PTR;
+#endif
+
+/* ---- functions: typedefs and prototypes of what is new, and the lists ---- */
+#define KVP_NOTHING_(name, params)
+#define KVP_DECLARE_(name, params)                                                                 \
+    typedef CK_RV(*CK_C_##name) params;                                                            \
+    CK_RV C_##name params;
+#define KVP_MEMBER_(name, params) CK_C_##name C_##name;
+
+#ifndef HAVE_CK_FUNCTION_LIST_3_0
+#define KVP_DECLARE_2_40 KVP_NOTHING_
+#define KVP_DECLARE_3_0 KVP_DECLARE_
+#define KVP_DECLARE_3_2 KVP_NOTHING_
+#define KVP_FN(since, how, name, params) KVP_DECLARE_##since(name, params)
+#include "cryptoki/functions.def"
+
+#define KVP_MEMBER_2_40 KVP_MEMBER_
+#define KVP_MEMBER_3_0 KVP_MEMBER_
+#define KVP_MEMBER_3_2 KVP_NOTHING_
+typedef struct CK_FUNCTION_LIST_3_0 {
+    CK_VERSION version;
+#define KVP_FN(since, how, name, params) KVP_MEMBER_##since(name, params)
+#include "cryptoki/functions.def"
+} CK_FUNCTION_LIST_3_0;
+typedef CK_FUNCTION_LIST_3_0 *CK_FUNCTION_LIST_3_0_PTR;
+#undef KVP_DECLARE_2_40
+#undef KVP_DECLARE_3_0
+#undef KVP_DECLARE_3_2
+#undef KVP_MEMBER_2_40
+#undef KVP_MEMBER_3_0
+#undef KVP_MEMBER_3_2
+#endif
+
+#ifndef HAVE_CK_FUNCTION_LIST_3_2
+#define KVP_DECLARE_2_40 KVP_NOTHING_
+#define KVP_DECLARE_3_0 KVP_NOTHING_
+#define KVP_DECLARE_3_2 KVP_DECLARE_
+#define KVP_FN(since, how, name, params) KVP_DECLARE_##since(name, params)
+#include "cryptoki/functions.def"
+
+typedef struct CK_FUNCTION_LIST_3_2 {
+    CK_VERSION version;
+#define KVP_FN(since, how, name, params) KVP_MEMBER_(name, params)
+#include "cryptoki/functions.def"
+} CK_FUNCTION_LIST_3_2;
+typedef CK_FUNCTION_LIST_3_2 *CK_FUNCTION_LIST_3_2_PTR;
+#undef KVP_DECLARE_2_40
+#undef KVP_DECLARE_3_0
+#undef KVP_DECLARE_3_2
+#endif
+
+#undef KVP_NOTHING_
+#undef KVP_DECLARE_
+#undef KVP_MEMBER_
+
+/* ---- constants ---- */
+/* Object classes */
+#ifndef CKO_PROFILE
+#define CKO_PROFILE 0x00000009UL
+#endif
+#ifndef CKO_VALIDATION
+#define CKO_VALIDATION 0x0000000aUL
+#endif
+#ifndef CKO_TRUST
+#define CKO_TRUST 0x0000000bUL
+#endif
+
+/* Key types */
+#ifndef CKK_CHACHA20
+#define CKK_CHACHA20 0x00000033UL
+#endif
+#ifndef CKK_POLY1305
+#define CKK_POLY1305 0x00000034UL
+#endif
+#ifndef CKK_AES_XTS
+#define CKK_AES_XTS 0x00000035UL
+#endif
+#ifndef CKK_SHA3_224_HMAC
+#define CKK_SHA3_224_HMAC 0x00000036UL
+#endif
+#ifndef CKK_SHA3_256_HMAC
+#define CKK_SHA3_256_HMAC 0x00000037UL
+#endif
+#ifndef CKK_SHA3_384_HMAC
+#define CKK_SHA3_384_HMAC 0x00000038UL
+#endif
+#ifndef CKK_SHA3_512_HMAC
+#define CKK_SHA3_512_HMAC 0x00000039UL
+#endif
+#ifndef CKK_EC_MONTGOMERY
+#define CKK_EC_MONTGOMERY 0x00000041UL
+#endif
+#ifndef CKK_HKDF
+#define CKK_HKDF 0x00000042UL
+#endif
+#ifndef CKK_ML_KEM
+#define CKK_ML_KEM 0x00000049UL
+#endif
+#ifndef CKK_ML_DSA
+#define CKK_ML_DSA 0x0000004aUL
+#endif
+#ifndef CKK_SLH_DSA
+#define CKK_SLH_DSA 0x0000004bUL
+#endif
+
+/* Attributes */
+#ifndef CKA_UNIQUE_ID
+#define CKA_UNIQUE_ID 0x00000004UL
+#endif
+#ifndef CKA_PROFILE_ID
+#define CKA_PROFILE_ID 0x00000601UL
+#endif
+#ifndef CKA_PARAMETER_SET
+#define CKA_PARAMETER_SET 0x0000061dUL
+#endif
+#ifndef CKA_OBJECT_VALIDATION_FLAGS
+#define CKA_OBJECT_VALIDATION_FLAGS 0x0000061eUL
+#endif
+#ifndef CKA_VALIDATION_TYPE
+#define CKA_VALIDATION_TYPE 0x0000061fUL
+#endif
+#ifndef CKA_VALIDATION_VERSION
+#define CKA_VALIDATION_VERSION 0x00000620UL
+#endif
+#ifndef CKA_VALIDATION_LEVEL
+#define CKA_VALIDATION_LEVEL 0x00000621UL
+#endif
+#ifndef CKA_VALIDATION_MODULE_ID
+#define CKA_VALIDATION_MODULE_ID 0x00000622UL
+#endif
+#ifndef CKA_VALIDATION_FLAG
+#define CKA_VALIDATION_FLAG 0x00000623UL
+#endif
+#ifndef CKA_VALIDATION_AUTHORITY_TYPE
+#define CKA_VALIDATION_AUTHORITY_TYPE 0x00000624UL
+#endif
+#ifndef CKA_VALIDATION_COUNTRY
+#define CKA_VALIDATION_COUNTRY 0x00000625UL
+#endif
+#ifndef CKA_VALIDATION_CERTIFICATE_IDENTIFIER
+#define CKA_VALIDATION_CERTIFICATE_IDENTIFIER 0x00000626UL
+#endif
+#ifndef CKA_VALIDATION_CERTIFICATE_URI
+#define CKA_VALIDATION_CERTIFICATE_URI 0x00000627UL
+#endif
+#ifndef CKA_VALIDATION_VENDOR_URI
+#define CKA_VALIDATION_VENDOR_URI 0x00000628UL
+#endif
+#ifndef CKA_VALIDATION_PROFILE
+#define CKA_VALIDATION_PROFILE 0x00000629UL
+#endif
+#ifndef CKA_ENCAPSULATE_TEMPLATE
+#define CKA_ENCAPSULATE_TEMPLATE 0x0000062aUL
+#endif
+#ifndef CKA_DECAPSULATE_TEMPLATE
+#define CKA_DECAPSULATE_TEMPLATE 0x0000062bUL
+#endif
+#ifndef CKA_ENCAPSULATE
+#define CKA_ENCAPSULATE 0x00000633UL
+#endif
+#ifndef CKA_DECAPSULATE
+#define CKA_DECAPSULATE 0x00000634UL
+#endif
+#ifndef CKA_HASH_OF_CERTIFICATE
+#define CKA_HASH_OF_CERTIFICATE 0x00000635UL
+#endif
+#ifndef CKA_PUBLIC_CRC64_VALUE
+#define CKA_PUBLIC_CRC64_VALUE 0x00000636UL
+#endif
+#ifndef CKA_SEED
+#define CKA_SEED 0x00000637UL
+#endif
+
+/* Certificate categories, security domains */
+#ifndef CK_CERTIFICATE_CATEGORY_UNSPECIFIED
+#define CK_CERTIFICATE_CATEGORY_UNSPECIFIED 0UL
+#endif
+#ifndef CK_CERTIFICATE_CATEGORY_TOKEN_USER
+#define CK_CERTIFICATE_CATEGORY_TOKEN_USER 1UL
+#endif
+#ifndef CK_CERTIFICATE_CATEGORY_AUTHORITY
+#define CK_CERTIFICATE_CATEGORY_AUTHORITY 2UL
+#endif
+#ifndef CK_CERTIFICATE_CATEGORY_OTHER_ENTITY
+#define CK_CERTIFICATE_CATEGORY_OTHER_ENTITY 3UL
+#endif
+#ifndef CK_SECURITY_DOMAIN_UNSPECIFIED
+#define CK_SECURITY_DOMAIN_UNSPECIFIED 0UL
+#endif
+
+/* Profiles (CKA_PROFILE_ID) */
+#ifndef CKP_INVALID_ID
+#define CKP_INVALID_ID 0x00000000UL
+#endif
+#ifndef CKP_BASELINE_PROVIDER
+#define CKP_BASELINE_PROVIDER 0x00000001UL
+#endif
+#ifndef CKP_EXTENDED_PROVIDER
+#define CKP_EXTENDED_PROVIDER 0x00000002UL
+#endif
+#ifndef CKP_AUTHENTICATION_TOKEN
+#define CKP_AUTHENTICATION_TOKEN 0x00000003UL
+#endif
+#ifndef CKP_PUBLIC_CERTIFICATES_TOKEN
+#define CKP_PUBLIC_CERTIFICATES_TOKEN 0x00000004UL
+#endif
+#ifndef CKP_COMPLETE_PROVIDER
+#define CKP_COMPLETE_PROVIDER 0x00000005UL
+#endif
+#ifndef CKP_HKDF_TLS_TOKEN
+#define CKP_HKDF_TLS_TOKEN 0x00000006UL
+#endif
+
+/* Mechanisms */
+#ifndef CKM_SHA3_256_RSA_PKCS
+#define CKM_SHA3_256_RSA_PKCS 0x00000060UL
+#endif
+#ifndef CKM_SHA3_384_RSA_PKCS
+#define CKM_SHA3_384_RSA_PKCS 0x00000061UL
+#endif
+#ifndef CKM_SHA3_512_RSA_PKCS
+#define CKM_SHA3_512_RSA_PKCS 0x00000062UL
+#endif
+#ifndef CKM_SHA3_256_RSA_PKCS_PSS
+#define CKM_SHA3_256_RSA_PKCS_PSS 0x00000063UL
+#endif
+#ifndef CKM_SHA3_384_RSA_PKCS_PSS
+#define CKM_SHA3_384_RSA_PKCS_PSS 0x00000064UL
+#endif
+#ifndef CKM_SHA3_512_RSA_PKCS_PSS
+#define CKM_SHA3_512_RSA_PKCS_PSS 0x00000065UL
+#endif
+#ifndef CKM_SHA3_224_RSA_PKCS
+#define CKM_SHA3_224_RSA_PKCS 0x00000066UL
+#endif
+#ifndef CKM_SHA3_224_RSA_PKCS_PSS
+#define CKM_SHA3_224_RSA_PKCS_PSS 0x00000067UL
+#endif
+#ifndef CKM_SHA3_256
+#define CKM_SHA3_256 0x000002b0UL
+#endif
+#ifndef CKM_SHA3_256_HMAC
+#define CKM_SHA3_256_HMAC 0x000002b1UL
+#endif
+#ifndef CKM_SHA3_256_HMAC_GENERAL
+#define CKM_SHA3_256_HMAC_GENERAL 0x000002b2UL
+#endif
+#ifndef CKM_SHA3_256_KEY_GEN
+#define CKM_SHA3_256_KEY_GEN 0x000002b3UL
+#endif
+#ifndef CKM_SHA3_224
+#define CKM_SHA3_224 0x000002b5UL
+#endif
+#ifndef CKM_SHA3_224_HMAC
+#define CKM_SHA3_224_HMAC 0x000002b6UL
+#endif
+#ifndef CKM_SHA3_224_HMAC_GENERAL
+#define CKM_SHA3_224_HMAC_GENERAL 0x000002b7UL
+#endif
+#ifndef CKM_SHA3_224_KEY_GEN
+#define CKM_SHA3_224_KEY_GEN 0x000002b8UL
+#endif
+#ifndef CKM_SHA3_384
+#define CKM_SHA3_384 0x000002c0UL
+#endif
+#ifndef CKM_SHA3_384_HMAC
+#define CKM_SHA3_384_HMAC 0x000002c1UL
+#endif
+#ifndef CKM_SHA3_384_HMAC_GENERAL
+#define CKM_SHA3_384_HMAC_GENERAL 0x000002c2UL
+#endif
+#ifndef CKM_SHA3_384_KEY_GEN
+#define CKM_SHA3_384_KEY_GEN 0x000002c3UL
+#endif
+#ifndef CKM_SHA3_512
+#define CKM_SHA3_512 0x000002d0UL
+#endif
+#ifndef CKM_SHA3_512_HMAC
+#define CKM_SHA3_512_HMAC 0x000002d1UL
+#endif
+#ifndef CKM_SHA3_512_HMAC_GENERAL
+#define CKM_SHA3_512_HMAC_GENERAL 0x000002d2UL
+#endif
+#ifndef CKM_SHA3_512_KEY_GEN
+#define CKM_SHA3_512_KEY_GEN 0x000002d3UL
+#endif
+#ifndef CKM_ECDSA_SHA3_224
+#define CKM_ECDSA_SHA3_224 0x00001047UL
+#endif
+#ifndef CKM_ECDSA_SHA3_256
+#define CKM_ECDSA_SHA3_256 0x00001048UL
+#endif
+#ifndef CKM_ECDSA_SHA3_384
+#define CKM_ECDSA_SHA3_384 0x00001049UL
+#endif
+#ifndef CKM_ECDSA_SHA3_512
+#define CKM_ECDSA_SHA3_512 0x0000104aUL
+#endif
+#ifndef CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS
+#define CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS 0x0000140bUL
+#endif
+#ifndef CKM_EC_MONTGOMERY_KEY_PAIR_GEN
+#define CKM_EC_MONTGOMERY_KEY_PAIR_GEN 0x00001056UL
+#endif
+#ifndef CKM_AES_XTS
+#define CKM_AES_XTS 0x00001071UL
+#endif
+#ifndef CKM_AES_KEY_WRAP_KWP
+#define CKM_AES_KEY_WRAP_KWP 0x0000210bUL
+#endif
+#ifndef CKM_AES_KEY_WRAP_PKCS7
+#define CKM_AES_KEY_WRAP_PKCS7 0x0000210cUL
+#endif
+#ifndef CKM_SHA_1_KEY_GEN
+#define CKM_SHA_1_KEY_GEN 0x00004003UL
+#endif
+#ifndef CKM_SHA224_KEY_GEN
+#define CKM_SHA224_KEY_GEN 0x00004004UL
+#endif
+#ifndef CKM_SHA256_KEY_GEN
+#define CKM_SHA256_KEY_GEN 0x00004005UL
+#endif
+#ifndef CKM_SHA384_KEY_GEN
+#define CKM_SHA384_KEY_GEN 0x00004006UL
+#endif
+#ifndef CKM_SHA512_KEY_GEN
+#define CKM_SHA512_KEY_GEN 0x00004007UL
+#endif
+#ifndef CKM_NULL
+#define CKM_NULL 0x0000400bUL
+#endif
+#ifndef CKM_CHACHA20_POLY1305
+#define CKM_CHACHA20_POLY1305 0x00004021UL
+#endif
+#ifndef CKM_HKDF_DERIVE
+#define CKM_HKDF_DERIVE 0x0000402aUL
+#endif
+#ifndef CKM_HKDF_DATA
+#define CKM_HKDF_DATA 0x0000402bUL
+#endif
+#ifndef CKM_HKDF_KEY_GEN
+#define CKM_HKDF_KEY_GEN 0x0000402cUL
+#endif
+
+/* Mechanism flags */
+#ifndef CKF_MESSAGE_ENCRYPT
+#define CKF_MESSAGE_ENCRYPT 0x00000002UL
+#endif
+#ifndef CKF_MESSAGE_DECRYPT
+#define CKF_MESSAGE_DECRYPT 0x00000004UL
+#endif
+#ifndef CKF_MESSAGE_SIGN
+#define CKF_MESSAGE_SIGN 0x00000008UL
+#endif
+#ifndef CKF_MESSAGE_VERIFY
+#define CKF_MESSAGE_VERIFY 0x00000010UL
+#endif
+#ifndef CKF_MULTI_MESSAGE
+#define CKF_MULTI_MESSAGE 0x00000020UL
+#endif
+#ifndef CKF_FIND_OBJECTS
+#define CKF_FIND_OBJECTS 0x00000040UL
+#endif
+#ifndef CKF_EC_F_2M
+#define CKF_EC_F_2M 0x00200000UL
+#endif
+#ifndef CKF_EC_ECPARAMETERS
+#define CKF_EC_ECPARAMETERS 0x00400000UL
+#endif
+#ifndef CKF_EC_OID
+#define CKF_EC_OID 0x00800000UL
+#endif
+#ifndef CKF_EC_CURVENAME
+#define CKF_EC_CURVENAME 0x04000000UL
+#endif
+#ifndef CKF_ENCAPSULATE
+#define CKF_ENCAPSULATE 0x10000000UL
+#endif
+#ifndef CKF_DECAPSULATE
+#define CKF_DECAPSULATE 0x20000000UL
+#endif
+
+/* Interface, message, session and token flags */
+#ifndef CKF_INTERFACE_FORK_SAFE
+#define CKF_INTERFACE_FORK_SAFE 0x00000001UL
+#endif
+#ifndef CKF_END_OF_MESSAGE
+#define CKF_END_OF_MESSAGE 0x00000001UL
+#endif
+#ifndef CKF_ASYNC_SESSION
+#define CKF_ASYNC_SESSION 0x00000008UL
+#endif
+#ifndef CKF_ERROR_STATE
+#define CKF_ERROR_STATE 0x01000000UL
+#endif
+#ifndef CKF_SEED_RANDOM_REQUIRED
+#define CKF_SEED_RANDOM_REQUIRED 0x02000000UL
+#endif
+#ifndef CKF_ASYNC_SESSION_SUPPORTED
+#define CKF_ASYNC_SESSION_SUPPORTED 0x04000000UL
+#endif
+
+/* Generators of initialisation vectors, mask generation functions */
+#ifndef CKG_NO_GENERATE
+#define CKG_NO_GENERATE 0x00000000UL
+#endif
+#ifndef CKG_GENERATE
+#define CKG_GENERATE 0x00000001UL
+#endif
+#ifndef CKG_GENERATE_COUNTER
+#define CKG_GENERATE_COUNTER 0x00000002UL
+#endif
+#ifndef CKG_GENERATE_RANDOM
+#define CKG_GENERATE_RANDOM 0x00000003UL
+#endif
+#ifndef CKG_GENERATE_COUNTER_XOR
+#define CKG_GENERATE_COUNTER_XOR 0x00000004UL
+#endif
+#ifndef CKG_MGF1_SHA3_224
+#define CKG_MGF1_SHA3_224 0x00000006UL
+#endif
+#ifndef CKG_MGF1_SHA3_256
+#define CKG_MGF1_SHA3_256 0x00000007UL
+#endif
+#ifndef CKG_MGF1_SHA3_384
+#define CKG_MGF1_SHA3_384 0x00000008UL
+#endif
+#ifndef CKG_MGF1_SHA3_512
+#define CKG_MGF1_SHA3_512 0x00000009UL
+#endif
+
+/* Validation flags (C_GetSessionValidationFlags) */
+#ifndef CKS_LAST_VALIDATION_OK
+#define CKS_LAST_VALIDATION_OK 0x00000001UL
+#endif
+
+/* Return values; p11-kit 0.24 has other numbers than the standard (2.40 to 3.2) for the first five. */
+#undef CKR_EXCEEDED_MAX_ITERATIONS
+#undef CKR_FIPS_SELF_TEST_FAILED
+#undef CKR_LIBRARY_LOAD_FAILED
+#undef CKR_PIN_TOO_WEAK
+#undef CKR_PUBLIC_KEY_INVALID
+#define CKR_EXCEEDED_MAX_ITERATIONS 0x000001b5UL
+#define CKR_FIPS_SELF_TEST_FAILED 0x000001b6UL
+#define CKR_LIBRARY_LOAD_FAILED 0x000001b7UL
+#define CKR_PIN_TOO_WEAK 0x000001b8UL
+#define CKR_PUBLIC_KEY_INVALID 0x000001b9UL
+#ifndef CKR_AEAD_DECRYPT_FAILED
+#define CKR_AEAD_DECRYPT_FAILED 0x00000042UL
+#endif
+#ifndef CKR_TOKEN_RESOURCE_EXCEEDED
+#define CKR_TOKEN_RESOURCE_EXCEEDED 0x00000201UL
+#endif
+#ifndef CKR_OPERATION_CANCEL_FAILED
+#define CKR_OPERATION_CANCEL_FAILED 0x00000202UL
+#endif
+#ifndef CKR_KEY_EXHAUSTED
+#define CKR_KEY_EXHAUSTED 0x00000203UL
+#endif
+#ifndef CKR_PENDING
+#define CKR_PENDING 0x00000204UL
+#endif
+#ifndef CKR_SESSION_ASYNC_NOT_SUPPORTED
+#define CKR_SESSION_ASYNC_NOT_SUPPORTED 0x00000205UL
+#endif
+#ifndef CKR_SEED_RANDOM_REQUIRED
+#define CKR_SEED_RANDOM_REQUIRED 0x00000206UL
+#endif
+#ifndef CKR_OPERATION_NOT_VALIDATED
+#define CKR_OPERATION_NOT_VALIDATED 0x00000207UL
+#endif
+#ifndef CKR_TOKEN_NOT_INITIALIZED
+#define CKR_TOKEN_NOT_INITIALIZED 0x00000208UL
+#endif
+#ifndef CKR_PARAMETER_SET_NOT_SUPPORTED
+#define CKR_PARAMETER_SET_NOT_SUPPORTED 0x00000209UL
+#endif
 
 #endif

@@ -42,7 +42,9 @@ typedef struct kvp_audit_event {
     const char *request_id;
 } kvp_audit_event;
 
-/** Write the record; adds time, pid, process and user. Before the call returns to the application. */
+/**
+ * Write the record; adds time, pid, process and user. Before the call returns to the application.
+ */
 void kvp_audit_write(kvp_audit *audit, const kvp_audit_event *event);
 /** Whether anyone reads audit records: callers may skip building them. */
 bool kvp_audit_wanted(const kvp_audit *audit);

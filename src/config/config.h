@@ -12,21 +12,41 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum kvp_sink_kind { KVP_SINK_NONE, KVP_SINK_FILE, KVP_SINK_SYSLOG, KVP_SINK_JOURNALD, KVP_SINK_STDERR } kvp_sink_kind;
+typedef enum kvp_sink_kind {
+    KVP_SINK_NONE,
+    KVP_SINK_FILE,
+    KVP_SINK_SYSLOG,
+    KVP_SINK_JOURNALD,
+    KVP_SINK_STDERR
+} kvp_sink_kind;
 typedef struct kvp_sink_setting {
     kvp_sink_kind kind;
     char *path; /**< KVP_SINK_FILE: absolute */
 } kvp_sink_setting;
 
-typedef enum kvp_log_level { KVP_LOG_ERROR, KVP_LOG_WARNING, KVP_LOG_INFO, KVP_LOG_DEBUG, KVP_LOG_TRACE } kvp_log_level;
+typedef enum kvp_log_level {
+    KVP_LOG_ERROR,
+    KVP_LOG_WARNING,
+    KVP_LOG_INFO,
+    KVP_LOG_DEBUG,
+    KVP_LOG_TRACE
+} kvp_log_level;
 
-typedef enum kvp_chain_kind { KVP_CHAIN_AUTO, KVP_CHAIN_NONE, KVP_CHAIN_FILE, KVP_CHAIN_SECRET } kvp_chain_kind;
+typedef enum kvp_chain_kind {
+    KVP_CHAIN_AUTO,
+    KVP_CHAIN_NONE,
+    KVP_CHAIN_FILE,
+    KVP_CHAIN_SECRET
+} kvp_chain_kind;
+
+typedef enum kvp_vault_kind { KVP_KIND_AUTO, KVP_KIND_VAULT, KVP_KIND_MANAGED_HSM } kvp_vault_kind;
 
 /** One [vault:NAME] section. Strings are owned, paths absolute, NULL where not set. */
 typedef struct kvp_config_vault {
     char *name;               /**< the token label, 1 to 32 bytes */
     char *url;                /**< `https://host[:port]`, no trailing slash, host in lower case */
-    bool managed_hsm;         /**< from the host name, or `kind = managed-hsm` */
+    kvp_vault_kind kind;      /**< as written; `auto` when not */
+    bool managed_hsm;         /**< what follows from the kind, or from the host name */
     char *credential;         /**< kind; `default` if not set */
     char *tenant, *client_id, *client_secret, *client_secret_file, *client_certificate, *token_file;
     char *authority;
@@ -83,7 +103,8 @@ typedef struct kvp_setting {
     const char *values;       /**< what is allowed, for people: `yes | no` */
     const char *fallback;     /**< default, for people */
     const char *sentence;
-    int (*set)(void *section, const char *value, const char *dir, kvp_error *reterr); /**< kvp_status */
+    int (*set)(void *section, const char *value, const char *dir,
+               kvp_error *reterr); /**< kvp_status */
 } kvp_setting;
 extern const kvp_setting kvp_settings[]; /**< ended by a NULL name */
 

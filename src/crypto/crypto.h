@@ -45,7 +45,8 @@ kvp_status kvp_digest_once(kvp_hash hash, const void *data, size_t len, uint8_t 
 /* ---- DigestInfo (RFC 8017 §9.2, notes 1) ---- */
 /**
  * Whether @data is exactly the DER of a DigestInfo with NULL parameters for a hash of ours: prefix
- * and total length both fit. Returns the hash and points @ret_digest into @data, else KVP_HASH_NONE.
+ * and total length both fit. Returns the hash and points @ret_digest into @data, else
+ * KVP_HASH_NONE.
  */
 kvp_hash kvp_digest_info_parse(const uint8_t *data, size_t len, const uint8_t **ret_digest);
 /** Append the DigestInfo of @digest (kvp_hash_len(@hash) bytes). */
@@ -77,24 +78,36 @@ size_t kvp_public_key_signature_len(const kvp_public_key *key);
 
 /** CKA_EC_POINT: DER OCTET STRING around 04 || x || y. */
 kvp_status kvp_ec_point_encode(kvp_curve curve, const void *x, const void *y, kvp_buf *ret);
-/** The reverse; also takes the bare 04 || x || y that some applications pass. Outputs point into @der. */
+/**
+ * The reverse; also takes the bare 04 || x || y that some applications pass. Outputs point into
+ * @der.
+ */
 kvp_status kvp_ec_point_decode(kvp_curve curve, const void *der, size_t len, const uint8_t **ret_x,
                                const uint8_t **ret_y);
 
-/* Verification: KVP_OK, KVP_ERR_MISMATCH for a wrong signature, KVP_ERR_INVALID for a wrong length. */
-/** PKCS#1 v1.5: what is inside the padding must be exactly @expected (a DigestInfo, or any bytes: RSA_PKCS). */
-kvp_status kvp_rsa_verify_pkcs1(const kvp_public_key *key, const void *expected, size_t expected_len,
-                                const void *sig, size_t sig_len, kvp_error *reterr);
+/*
+ * Verification: KVP_OK, KVP_ERR_MISMATCH for a wrong signature, KVP_ERR_INVALID for a wrong length.
+ */
+/**
+ * PKCS#1 v1.5: what is inside the padding must be exactly @expected (a DigestInfo, or any bytes:
+ * RSA_PKCS).
+ */
+kvp_status kvp_rsa_verify_pkcs1(const kvp_public_key *key, const void *expected,
+                                size_t expected_len, const void *sig, size_t sig_len,
+                                kvp_error *reterr);
 /** PKCS#1 v1.5 recover: the bytes inside the padding (C_VerifyRecover). */
 kvp_status kvp_rsa_recover_pkcs1(const kvp_public_key *key, const void *sig, size_t sig_len,
                                  kvp_buf *ret, kvp_error *reterr);
-kvp_status kvp_rsa_verify_pss(const kvp_public_key *key, kvp_hash hash, kvp_hash mgf, size_t salt_len,
-                              const uint8_t *digest, const void *sig, size_t sig_len,
-                              kvp_error *reterr);
+kvp_status kvp_rsa_verify_pss(const kvp_public_key *key, kvp_hash hash, kvp_hash mgf,
+                              size_t salt_len, const uint8_t *digest, const void *sig,
+                              size_t sig_len, kvp_error *reterr);
 /** @sig is r || s; @digest any length, cut to the order's leftmost bits as ECDSA defines. */
 kvp_status kvp_ecdsa_verify(const kvp_public_key *key, const void *digest, size_t digest_len,
                             const void *sig, size_t sig_len, kvp_error *reterr);
-/* Encryption with the public key; the ciphertext has the modulus' length. KVP_ERR_TOO_LARGE for long input. */
+/*
+ * Encryption with the public key; the ciphertext has the modulus' length. KVP_ERR_TOO_LARGE for
+ * long input.
+ */
 kvp_status kvp_rsa_encrypt_pkcs1(const kvp_public_key *key, const void *data, size_t len,
                                  kvp_buf *ret, kvp_error *reterr);
 kvp_status kvp_rsa_encrypt_oaep(const kvp_public_key *key, kvp_hash hash, kvp_hash mgf,

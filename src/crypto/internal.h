@@ -20,7 +20,10 @@ static inline void kvp_pkey_ctx_freep(EVP_PKEY_CTX **ctx)
     *ctx = NULL;
 }
 
-/** What a failure inside OpenSSL is called: KVP_ERR_CLOSED when OpenSSL is gone, else KVP_ERR_CRYPTO. */
+/**
+ * What a failure inside OpenSSL is called: KVP_ERR_CLOSED when OpenSSL is gone, else
+ * KVP_ERR_CRYPTO.
+ */
 kvp_status kvp_crypto_failed(kvp_error *reterr, const char *what);
 
 #endif

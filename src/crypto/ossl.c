@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The private OSSL_LIB_CTX, and the swap of the thread's default context (ossl.h). Contexts are
- * published by compare-and-swap, without a lock: a context is made while OpenSSL may load the host's
- * configuration, and that may load this very module again, on this thread or another. A lock held
- * there could wait for itself. The loser of a race throws its context away.
+ * published by compare-and-swap, without a lock: a context is made while OpenSSL may load the
+ * host's configuration, and that may load this very module again, on this thread or another. A lock
+ * held there could wait for itself. The loser of a race throws its context away.
  */
 #include "crypto/ossl.h"
 #include "base/alloc.h"
@@ -43,8 +43,8 @@ bool kvp_ossl_gone(void)
  * thread's default context, and loads the providers named there into that context. In one of our
  * scopes the default is ours, so the reading is made to happen before ours exists, with the
  * process-wide context as default. Switching the reading off instead (OPENSSL_INIT_NO_LOAD_CONFIG)
- * would switch it off for the host too, for good. When the reading is what loads us, libcrypto skips
- * the nested one on the same thread.
+ * would switch it off for the host too, for good. When the reading is what loads us, libcrypto
+ * skips the nested one on the same thread.
  */
 static bool settle_host(void)
 {
@@ -52,7 +52,7 @@ static bool settle_host(void)
     OSSL_LIB_CTX *previous;
 
     /* False only after OPENSSL_cleanup, which we then had no chance to hear of. */
-    if (!OPENSSL_init_crypto(0, NULL))
+    if (!OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL))
         return false;
     previous = OSSL_LIB_CTX_set0_default(global);
     ERR_set_mark();

@@ -17,21 +17,29 @@ typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
 
 /**
  * Our context, made at the first call in each process (a forked child makes its own: the parent's
- * may have been forked in mid-flight). NULL when it cannot be made, or when the host has already run
- * OPENSSL_cleanup (learnt through OPENSSL_atexit). Thread-safe.
+ * may have been forked in mid-flight). NULL when it cannot be made, or when the host has already
+ * run OPENSSL_cleanup (learnt through OPENSSL_atexit). Thread-safe.
  */
 OSSL_LIB_CTX *kvp_ossl_ctx(void);
 
 /** The host has run OPENSSL_cleanup: OpenSSL objects may only be forgotten, not freed. */
 bool kvp_ossl_gone(void);
 
-/** Swap the thread's default context for ours; returns the token that leave takes. Nests. */
+/**
+ * Swap the thread's default context for ours and mark its error queue; returns the token that leave
+ * takes, NULL when there is no context. Nests.
+ */
 OSSL_LIB_CTX *kvp_ossl_enter(void);
 void kvp_ossl_leave(OSSL_LIB_CTX **previous);
 
-/** From here to the end of the block, the thread's default OpenSSL context is ours. */
-#define KVP_OSSL_SCOPE                                                                             \
-    OSSL_LIB_CTX *kvp_ossl_previous_ __attribute__((cleanup(kvp_ossl_leave), unused)) =            \
+/**
+ * From here to the end of the block, the thread's default OpenSSL context is ours, and what is put
+ * on its error queue is taken off again.
+ */
+#define KVP_OSSL_SCOPE KVP_OSSL_SCOPE_(__COUNTER__)
+#define KVP_OSSL_SCOPE_(n) KVP_OSSL_SCOPE_NAMED_(n)
+#define KVP_OSSL_SCOPE_NAMED_(n)                                                                   \
+    OSSL_LIB_CTX *kvp_ossl_previous_##n __attribute__((cleanup(kvp_ossl_leave), unused)) =         \
         kvp_ossl_enter()
 
 #endif

@@ -35,7 +35,7 @@ typedef struct kvp_http_header {
 } kvp_http_header;
 
 typedef struct kvp_http_request {
-    const char *method;              /**< GET, PUT, POST, PATCH, DELETE */
+    const char *method;              /**< GET, PUT, POST, PATCH, DELETE, HEAD */
     const char *url;
     const kvp_http_header *headers;
     size_t header_count;
@@ -78,7 +78,8 @@ kvp_status kvp_http_perform(kvp_http *http, const kvp_http_request *request, int
  *         now; asked again after each answer, so that answers may bring forth further requests.
  *         The URL must live until its @done call.
  * @done   takes each answer (@status KVP_OK, or why there is none); a return other than KVP_OK
- *         stops everything and becomes the result.
+ *         stops everything and becomes the result. Each request that @next gave is reported once:
+ *         when all stops, the rest with KVP_ERR_TIMEOUT or KVP_ERR_CLOSED, returns then ignored.
  * @headers go with each request.
  */
 typedef struct kvp_http_many {
@@ -93,7 +94,10 @@ typedef struct kvp_http_many {
 kvp_status kvp_http_perform_many(kvp_http *http, const kvp_http_many *many, int64_t deadline_ms,
                                  kvp_error *reterr);
 
-/** Open a connection without a request, while the token is being fetched elsewhere; errors are ignored. */
+/**
+ * Open a connection while the token is being fetched elsewhere; errors are ignored. Blocks until it is
+ * there. libcurl keeps no connection that has carried nothing, so a bare HEAD without headers is sent.
+ */
 void kvp_http_preconnect(kvp_http *http, const char *url);
 
 /** Whether @url is https://, or http:// to a loopback address (127/8, ::1, localhost). */

@@ -105,8 +105,8 @@ kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
 /**
  * Parse a key bundle (`{"key":{…},"attributes":{…},…}`).
  * KVP_ERR_PARSE names the member that is missing, of the wrong type or out of range (a modulus of
- * less than 1024 or more than 16384 bits, a point that is not of the curve's width, a kid that is
- * no key identifier). Unknown members and unknown kty are accepted (kty KVP_KTY_UNKNOWN).
+ * less than 1024 or more than 16384 bits, a coordinate that is wider than the curve, a kid that is
+ * no key identifier). Unknown members, kty and curves are accepted (kty KVP_KTY_UNKNOWN).
  */
 kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kvp_error *reterr);
 
@@ -123,6 +123,19 @@ typedef struct kvp_operation_result {
 void kvp_operation_result_clear(kvp_operation_result *result);
 kvp_status kvp_jwk_parse_operation(const char *json, size_t len, kvp_operation_result *ret,
                                    kvp_error *reterr);
+/** The answer of verify, `{"value":true}`. */
+kvp_status kvp_jwk_parse_verify(const char *json, size_t len, bool *ret_valid, kvp_error *reterr);
+
+/** What a token endpoint or an instance metadata service answers; numbers are -1 where it said nothing. */
+typedef struct kvp_token_response {
+    kvp_buf access_token;      /**< secret; only characters of RFC 6750's b64token */
+    int64_t expires_in;        /**< seconds from now */
+    int64_t expires_on;        /**< Unix seconds */
+    int64_t refresh_in;        /**< seconds from now after which a new one should be fetched */
+} kvp_token_response;
+void kvp_token_response_clear(kvp_token_response *response);
+kvp_status kvp_jwk_parse_token(const char *json, size_t len, kvp_token_response *ret,
+                               kvp_error *reterr);
 
 /**
  * Fill @reterr's code, inner_code and message from an error body (wire reference, section 9), or
@@ -135,7 +148,11 @@ void kvp_jwk_parse_error(const char *body, size_t len, kvp_error *reterr);
 kvp_status kvp_jwk_split_id(const char *id, const char *collection, char **ret_name,
                             char **ret_version, kvp_error *reterr);
 
-/** Request bodies. Each appends JSON to @ret, which should be secret where the input is. */
+/**
+ * Request bodies. Each appends JSON to @ret, which should be secret where the input is.
+ * KVP_ERR_INVALID for what cannot be written (a kty we do not know, a tag that is no UTF-8),
+ * KVP_ERR_NO_MEMORY, KVP_ERR_TOO_LARGE; @ret is as before then.
+ */
 typedef struct kvp_key_create {
     kvp_kty kty;
     bool hsm;
@@ -157,11 +174,17 @@ typedef struct kvp_key_update {
     const kvp_tag *tags;
     size_t tag_count;
 } kvp_key_update;
+/** KVP_ERR_UNSUPPORTED: a date of 0, for the service has no way to take a date off a key. */
 kvp_status kvp_jwk_format_update(const kvp_key_update *update, kvp_buf *ret);
 
 /** `{"alg":…,"value":…[,"iv","aad","tag"]}`; @iv, @aad, @tag may be NULL. */
 kvp_status kvp_jwk_format_operation(const char *alg, const void *value, size_t value_len,
                                     const kvp_buf *iv, const kvp_buf *aad, const kvp_buf *tag,
                                     kvp_buf *ret);
+/** `{"alg":…,"digest":…,"value":SIGNATURE}` */
+kvp_status kvp_jwk_format_verify(const char *alg, const void *digest, size_t digest_len,
+                                 const void *sig, size_t sig_len, kvp_buf *ret);
+/** `{"count":N}` of a Managed HSM's /rng. */
+kvp_status kvp_jwk_format_random(unsigned count, kvp_buf *ret);
 
 #endif

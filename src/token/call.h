@@ -13,6 +13,7 @@
 
 typedef struct kvp_module kvp_module;
 typedef struct kvp_slot kvp_slot;
+typedef struct kvp_session kvp_session;
 
 /** What kind of thing was asked of the vault: the same HTTP status means another CK_RV for each. */
 typedef enum kvp_call_kind {
@@ -30,6 +31,7 @@ typedef struct kvp_call {
     bool has_mechanism;
     CK_MECHANISM_TYPE mechanism;
     const kvp_slot *slot;       /**< borrowed, NULL while unknown */
+    kvp_session *session;       /**< referenced until kvp_leave, NULL if the call has none */
     char object_id[256];        /**< Key Vault identifier with version where known */
     bool remote;                /**< a request was needed: `where` is vault, not local */
     kvp_error error;            /**< of the room below, when one failed */
@@ -59,5 +61,7 @@ const kvp_error_row *kvp_error_row_find(const kvp_error *error, kvp_call_kind ki
 /** `CKR_OK`, `CKM_ECDSA`, `CKA_LABEL`, `CKO_DATA`: name of a constant, or "0x…" in a static thread-local buffer. */
 const char *kvp_ckr_name(CK_RV rv);
 const char *kvp_ckm_name(CK_MECHANISM_TYPE type);
+const char *kvp_cka_name(CK_ATTRIBUTE_TYPE type);
+const char *kvp_cko_name(CK_OBJECT_CLASS object_class);
 
 #endif

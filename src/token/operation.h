@@ -13,7 +13,11 @@
 #include "token/mechanism.h"
 #include "token/slot.h"
 
-/** Free an operation of any kind (session closing, C_Initialize in a child); accepts NULL. */
+/**
+ * Free an operation of any kind that no thread has in hand; accepts NULL. To end whatever a session
+ * has (it is being closed), call kvp_operation_cancel for each kind: a busy one is then freed by the
+ * thread that has it.
+ */
 void kvp_operation_free(kvp_operation *operation);
 
 /* An operation starts with this header, so that a session can own every kind. */
@@ -21,11 +25,14 @@ struct kvp_operation {
     kvp_operation_kind kind;
     void (*destroy)(kvp_operation *operation); /**< frees the whole */
     bool busy;                                 /**< a thread has it; guarded by the session's lock */
-    bool doomed;                               /**< free it when the busy thread gives it back */
+    bool doomed;                               /**< no session's any more; the busy thread frees it; same guard */
+    uint64_t generation;                       /**< kvp_fork_generation() of that thread */
 };
 
 /** CKR_OPERATION_ACTIVE if the session already has one of its kind; takes @operation (frees it on failure). */
 CK_RV kvp_operation_start(kvp_session *session, kvp_operation *operation);
+/** Whether the session has one of that kind, in anyone's hand. */
+bool kvp_operation_active(kvp_session *session, kvp_operation_kind kind);
 /** Take it for this thread; CKR_OPERATION_NOT_INITIALIZED, or CKR_OPERATION_ACTIVE when another has it. */
 CK_RV kvp_operation_take(kvp_session *session, kvp_operation_kind kind, kvp_operation **ret);
 /** Give it back, or end it where @rv ends it (see above; @keep: the call was a successful update or query). */
@@ -46,8 +53,26 @@ CK_RV kvp_verify_once(kvp_call *call, kvp_session *session, const void *in, CK_U
                       const void *sig, CK_ULONG sig_len);
 CK_RV kvp_verify_final(kvp_call *call, kvp_session *session, const void *sig, CK_ULONG sig_len);
 CK_RV kvp_digest_key(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE key);
-/** End the operation of that kind, if any (C_SessionCancel; C_XInit with a NULL mechanism). */
-void kvp_operation_cancel(kvp_session *session, kvp_operation_kind kind);
+/** End the operation of that kind, if any (C_SessionCancel, closing, C_XInit with a NULL mechanism);
+ *  returns whether there was one. */
+bool kvp_operation_cancel(kvp_session *session, kvp_operation_kind kind);
+
+/**
+ * C_DigestEncryptUpdate, C_DecryptDigestUpdate, C_SignEncryptUpdate, C_DecryptVerifyUpdate: one part
+ * of plaintext for @cipher (KVP_OPERATION_ENCRYPT or _DECRYPT) and for @other.
+ */
+CK_RV kvp_crypt_dual_update(kvp_call *call, kvp_session *session, kvp_operation_kind cipher,
+                            kvp_operation_kind other, const void *in, CK_ULONG in_len, void *out,
+                            CK_ULONG *out_len);
+
+/* Message functions (PKCS#11 v3.1 §5.9 and §5.11), @kind KVP_OPERATION_ENCRYPT or _DECRYPT: whole
+ * messages, by AES-GCM. A message that fails leaves the operation as it is. */
+CK_RV kvp_message_init(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
+                       const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+CK_RV kvp_message_once(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
+                       void *parameter, CK_ULONG parameter_len, const void *aad, CK_ULONG aad_len,
+                       const void *in, CK_ULONG in_len, void *out, CK_ULONG *out_len);
+CK_RV kvp_message_final(kvp_call *call, kvp_session *session, kvp_operation_kind kind);
 
 CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mechanism,
                    CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, void *out, CK_ULONG *out_len);

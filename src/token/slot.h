@@ -44,6 +44,17 @@ size_t kvp_module_slot_count(const kvp_module *module);
 /** Borrowed for as long as the module is referenced; NULL for a slot that is not there. */
 kvp_slot *kvp_module_slot(kvp_module *module, CK_SLOT_ID id);
 
+/* ---- slots: PKCS#11 v3.1 §5.5; no request, true even while the vault is out of reach ---- */
+/** Whether there is a token: its settings made sense. Else call->error says why not. */
+CK_RV kvp_slot_token_present(kvp_call *call, const kvp_slot *slot);
+void kvp_slot_info(const kvp_slot *slot, CK_SLOT_INFO *ret);
+void kvp_slot_token_info(kvp_slot *slot, CK_TOKEN_INFO *ret);
+/** Copy @text into a field of the standard's: cut at a character's border, padded with blanks, no NUL. */
+void kvp_copy_padded(unsigned char *dst, size_t size, const char *text);
+/** C_Login, C_LoginUser, C_Logout (§5.6) for a token that needs no login: states follow it. */
+CK_RV kvp_slot_login(kvp_slot *slot, kvp_session *session, CK_USER_TYPE user);
+CK_RV kvp_slot_logout(kvp_slot *slot);
+
 /* ---- sessions ---- */
 /** Operations that a session can have at once (PKCS#11 v3.1 §5.1.3: one of each kind). */
 typedef enum kvp_operation_kind {
@@ -58,7 +69,7 @@ typedef enum kvp_operation_kind {
     KVP_OPERATION_COUNT
 } kvp_operation_kind;
 
-typedef struct kvp_session {
+struct kvp_session {
     CK_SESSION_HANDLE handle;
     kvp_slot *slot;                  /**< borrowed */
     CK_FLAGS flags;                  /**< CKF_RW_SESSION, CKF_SERIAL_SESSION */
@@ -68,7 +79,7 @@ typedef struct kvp_session {
     kvp_lock lock;                   /**< KVP_RANK_SESSION; guards what follows; never held across I/O */
     bool closed;
     kvp_operation *operations[KVP_OPERATION_COUNT]; /**< owned */
-} kvp_session;
+};
 
 CK_RV kvp_session_open(kvp_call *call, kvp_slot *slot, CK_FLAGS flags, void *application,
                        CK_NOTIFY notify, CK_SESSION_HANDLE *ret);
@@ -84,5 +95,9 @@ static inline void kvp_session_unrefp(kvp_session **p)
     *p = NULL;
 }
 CK_STATE kvp_session_state(kvp_session *session);
+/** Whether an operation other than a search is going on: C_GetOperationState, context-specific login. */
+bool kvp_session_is_working(kvp_session *session);
+/** C_SessionCancel: end the operations that @flags (CKF_SIGN, CKF_FIND_OBJECTS …) name. */
+CK_RV kvp_session_cancel(kvp_session *session, CK_FLAGS flags);
 
 #endif

@@ -26,8 +26,11 @@ kvp_status kvp_client_conf_format(const kvp_vault_info *vault, const char *url,
                               "ca_file = ca.pem\n"
                               "%s",
                               vault->name, url, vault->tenant, client_id, client_secret, url,
-                              /* HMAC and AES-KWP, which only these have, came with 7.6. */
-                              vault->kind == KVP_VAULT_HSM ? "api_version = 7.6\n" : "");
+                              /* Its host name does not tell; HMAC and AES-KWP, which only these
+                               * have, came with 7.6. */
+                              vault->kind == KVP_VAULT_HSM
+                                  ? "kind = managed-hsm\napi_version = 7.6\n"
+                                  : "");
 }
 
 /* The length of @line up to its value, when it sets @key; 0 when it does not. */

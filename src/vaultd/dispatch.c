@@ -84,6 +84,15 @@ static void resource_path(const kvp_exchange *ex, char *dst, size_t size)
         snprintf(dst, size, "/%s", collection);
 }
 
+/* What the usage log names until a handler knows the version. */
+static void set_subject(kvp_exchange *ex)
+{
+    char path[200];
+
+    resource_path(ex, path, sizeof(path));
+    snprintf(ex->subject, sizeof(ex->subject), "%s%s", ex->base_url, path);
+}
+
 static bool authorize(kvp_exchange *ex)
 {
     const kvp_vault_info *vault = &ex->daemon->vault;
@@ -138,7 +147,10 @@ static void run_checked(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_PATH, "");
         return;
     }
-    if (!check_api_version(ex) || !find_route(ex) || !check_names(ex) || !authorize(ex))
+    if (!check_api_version(ex) || !find_route(ex) || !check_names(ex))
+        return;
+    set_subject(ex);
+    if (!authorize(ex))
         return;
     if (ex->body_too_large) {
         kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);

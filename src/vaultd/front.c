@@ -7,13 +7,17 @@
 #include "vaultd/note.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
@@ -21,7 +25,8 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 10000
+#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
+#define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct kvp_front {
@@ -66,11 +71,46 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     return v;
 }
 
-static void on_completed(void *cls, struct MHD_Connection *connection KVP_UNUSED, void **req_cls,
-                         enum MHD_RequestTerminationCode code KVP_UNUSED)
+static gnutls_session_t session_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    return info ? (gnutls_session_t)info->tls_session : NULL;
+}
+
+/*
+ * Send what was corked as one record. The library writes header and body of a TLS answer apart,
+ * which wakes the client twice; corked, they are gathered until here.
+ */
+static void flush_answer(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    gnutls_session_t session = session_of(connection);
+    int off = 0;
+
+    if (!session || !info)
+        return;
+    while (gnutls_record_uncork(session, 0) == GNUTLS_E_AGAIN) {
+        struct pollfd writable = { info->connect_fd, POLLOUT, 0 };
+        if (poll(&writable, 1, FLUSH_WAIT_MS) <= 0) {
+            shutdown(info->connect_fd, SHUT_RDWR);
+            return;
+        }
+    }
+    /* The library leaves TCP_CORK set once it used it: without this the tail would wait. */
+    if (setsockopt(info->connect_fd, IPPROTO_TCP, TCP_CORK, &off, sizeof(off)) != 0)
+        kvp_note("http: TCP_CORK: %s", strerror(errno));
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+                         enum MHD_RequestTerminationCode code)
 {
     kvp_front *front = cls;
 
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        flush_answer(connection);
     visit_free(*req_cls);
     *req_cls = NULL;
     __atomic_sub_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
@@ -95,14 +135,11 @@ static void set_peer(kvp_exchange *ex, struct MHD_Connection *connection)
 
 static void set_tls_version(kvp_exchange *ex, struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    gnutls_session_t session = session_of(connection);
 
-    if (info && info->tls_session)
+    if (session)
         ex->tls_version =
-            gnutls_protocol_get_version((gnutls_session_t)info->tls_session) == GNUTLS_TLS1_3
-                ? "TLS1_3"
-                : "TLS1_2";
+            gnutls_protocol_get_version(session) == GNUTLS_TLS1_3 ? "TLS1_3" : "TLS1_2";
 }
 
 /* Headers of the request into the exchange; false without memory. */
@@ -149,6 +186,9 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
         MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value);
     if (close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    gnutls_session_t session = session_of(connection);
+    if (session)
+        gnutls_record_cork(session);
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)ex->status, response);
     MHD_destroy_response(response);
     return result;

@@ -107,7 +107,7 @@ kvp_status kvp_options_parse(int argc, char **argv, kvp_options *ret, kvp_error 
     }
     if (status != KVP_OK)
         return status;
-    o.words = argv + optind;
+    o.words = (const char *const *)(argv + optind);
     o.word_count = argc - optind;
     if (!o.data && !o.help && !o.version)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "--data DIR is needed");

@@ -17,7 +17,7 @@ typedef struct kvp_options {
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
     bool help, version;
-    char *const *words;  /**< what is left: the sub-command */
+    const char *const *words; /**< what is left: the sub-command */
     int word_count;
 } kvp_options;
 

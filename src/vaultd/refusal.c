@@ -122,7 +122,7 @@ static kvp_status expand(kvp_buf *dst, const char *format, const char *const *ar
     return status == KVP_OK ? kvp_buf_append_str(dst, start) : status;
 }
 
-static json_t *body_of(const kvp_refusal_row *row, const char *code, kvp_buf *message)
+static json_t *body_of(const char *inner, const char *code, kvp_buf *message)
 {
     json_t *text = json_stringn(kvp_buf_str(message), message->len);
 
@@ -136,8 +136,8 @@ static json_t *body_of(const kvp_refusal_row *row, const char *code, kvp_buf *me
     }
     json_t *error = json_pack("{s:s, s:o}", "code", code, "message", text);
 
-    if (error && row->inner &&
-        json_object_set_new(error, "innererror", json_pack("{s:s}", "code", row->inner)) != 0) {
+    if (error && inner &&
+        json_object_set_new(error, "innererror", json_pack("{s:s}", "code", inner)) != 0) {
         json_decref(error);
         return NULL;
     }
@@ -149,6 +149,7 @@ void kvp_refuse_with(kvp_exchange *ex, kvp_refusal what, const char *const *argu
     const kvp_refusal_row *row = &kvp_refusals[what];
     bool hsm = kvp_exchange_is_hsm(ex);
     const char *code = hsm && row->hsm_code ? row->hsm_code : row->code;
+    const char *inner = hsm && row->hsm_code ? NULL : row->inner; /* its codes say it all */
     const char *format = hsm && row->hsm_message ? row->hsm_message : row->message;
     kvp_buf message = KVP_BUF_INIT(16384);
     kvp_status status;
@@ -165,7 +166,7 @@ void kvp_refuse_with(kvp_exchange *ex, kvp_refusal what, const char *const *argu
         ex->status = 401;
     } else {
         kvp_exchange_reply_take(ex, row->status,
-                                status == KVP_OK ? body_of(row, code, &message) : NULL);
+                                status == KVP_OK ? body_of(inner, code, &message) : NULL);
     }
     kvp_buf_clear(&message);
 }

@@ -56,7 +56,7 @@ typedef struct kvp_refusal_row {
     const char *code;
     const char *inner;       /**< NULL = none */
     const char *message;     /**< a vault's words */
-    const char *hsm_code;    /**< NULL = as a vault */
+    const char *hsm_code;    /**< NULL = as a vault; else without an inner code */
     const char *hsm_message; /**< NULL = as a vault; ` (Activity ID: …)` is added to all of an HSM's */
     size_t arguments;        /**< how many the caller gives */
 } kvp_refusal_row;

@@ -34,6 +34,10 @@ const kvp_role kvp_roles[] = {
     { VAULT, "Key Vault Certificate User", "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba",
       { "certificates/read", "secrets/getSecret/action", "secrets/readMetadata/action",
         "keys/read" } },
+    /* These three manage vaults and have no data action: with one of them nothing in here is allowed. */
+    { VAULT, "Key Vault Purge Operator", "a68e7c17-0ab2-4c09-9a58-125dae29748c", { NULL } },
+    { VAULT, "Key Vault Contributor", "f25e0fa2-a7c8-4377-a976-54943a77a395", { NULL } },
+    { VAULT, "Key Vault Data Access Administrator", "8b54135c-b56d-4d72-a534-26097cfdc8d8", { NULL } },
     { HSM, "Managed HSM Crypto User", "21dbd100-6940-42c2-9190-5d6cb909625b",
       { "keys/read/action", "keys/write/action", "keys/create", "keys/import/action", "keys/delete",
         "keys/rotate/action", "keys/encrypt/action", "keys/decrypt/action", "keys/wrap/action",

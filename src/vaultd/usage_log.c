@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES 65536
+#define LINE_MAX_BYTES ((size_t)256 * 1024)
 
 struct kvp_usage_log {
     kvp_lock lock;
@@ -106,28 +106,108 @@ static kvp_status append(kvp_usage_log *log, const int *fd, const kvp_buf *line,
                          done < 0 ? strerror(error) : "not all of a line was written");
 }
 
-/* Text of unknown origin as JSON: what is not printable ASCII becomes '?'. */
-static json_t *safe_text(const char *text)
-{
-    char copy[2048];
+/*
+ * A line in the making. Documents of a fixed shape are written straight away rather than built as
+ * trees: this runs for every request, and a tree costs more than a signature with an EC key.
+ */
+typedef struct line {
+    kvp_buf text;
+    kvp_status status;
+    bool first;  /* no comma before the next member */
+} line;
 
-    kvp_copy_printable(copy, sizeof(copy), text ? text : "");
-    for (char *p = copy; *p; p++) {
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    }
-    return json_string(copy);
+static void put(line *l, const char *text, size_t len)
+{
+    if (l->status == KVP_OK)
+        l->status = kvp_buf_append(&l->text, text, len);
 }
 
-static json_t *time_now(void)
+/* A JSON string. What is not printable ASCII becomes '?': some of it came from the network. */
+static void put_quoted(line *l, const char *text)
+{
+    const char *start = text;
+
+    put(l, "\"", 1);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c != '"' && c != '\\' && c >= 0x20 && c < 0x7f)
+            continue;
+        put(l, start, (size_t)(text - start));
+        if (c == '"' || c == '\\')
+            put(l, c == '"' ? "\\\"" : "\\\\", 2);
+        else
+            put(l, "?", 1);
+        start = text + 1;
+    }
+    put(l, start, (size_t)(text - start));
+    put(l, "\"", 1);
+}
+
+static void put_name(line *l, const char *name)
+{
+    if (!l->first)
+        put(l, ",", 1);
+    l->first = false;
+    put_quoted(l, name);
+    put(l, ":", 1);
+}
+
+static void put_string(line *l, const char *name, const char *value)
+{
+    put_name(l, name);
+    put_quoted(l, value ? value : "");
+}
+
+static void put_number(line *l, const char *name, int64_t value)
+{
+    char text[24];
+
+    put_name(l, name);
+    put(l, text, (size_t)snprintf(text, sizeof(text), "%lld", (long long)value));
+}
+
+static void put_bool(line *l, const char *name, bool value)
+{
+    put_name(l, name);
+    put(l, value ? "true" : "false", value ? 4 : 5);
+}
+
+/* @name NULL: the outermost object. */
+static void put_object(line *l, const char *name)
+{
+    if (name)
+        put_name(l, name);
+    put(l, "{", 1);
+    l->first = true;
+}
+
+static void put_end(line *l)
+{
+    put(l, "}", 1);
+    l->first = false;
+}
+
+static void put_time(line *l)
 {
     char text[40];
 
     kvp_clock_format(kvp_clock_wall_us(), text, sizeof(text));
-    return json_string(text);
+    put_string(l, "time", text);
 }
 
-/* What the service writes: the seven digits of .NET are six here. */
+static void put_duration(line *l, const kvp_exchange *ex)
+{
+    char text[24];
+    int64_t ms = (kvp_clock_mono_us() - ex->started_us) / 1000;
+
+    if (kvp_exchange_is_hsm(ex)) {
+        put_number(l, "durationMs", ms);
+    } else {
+        snprintf(text, sizeof(text), "%lld", (long long)ms);
+        put_string(l, "durationMs", text);
+    }
+}
+
 static const char *signature_of(const kvp_exchange *ex)
 {
     const char *phrase = MHD_get_reason_phrase_for((unsigned)ex->status);
@@ -142,133 +222,152 @@ static const char *operation_of(const kvp_exchange *ex)
     return ex->route ? ex->route->operation : "Unknown";
 }
 
-static json_t *identity_of(const kvp_exchange *ex)
-{
-    if (!ex->authenticated)
-        return json_object();
-    return json_pack("{s:{s:s, s:s, s:s, s:s}}", "claim", "oid", ex->grant.principal.object_id,
-                     "appid", ex->grant.principal.client_id, "appidacr", "1", "idtyp", "app");
-}
-
-static char *uri_of(const kvp_exchange *ex)
-{
-    return kvp_asprintf("%s%s%s", ex->base_url, ex->target[0] == '/' ? "" : "/", ex->target);
-}
-
 static const char *correlation_of(const kvp_exchange *ex)
 {
     return kvp_ident_is_uuid(ex->client_request_id) ? ex->client_request_id : ex->request_id;
 }
 
-static json_t *vault_event(const kvp_exchange *ex, const char *uri, const char *duration)
+/* `{"claim":{…}}`, empty for somebody unknown. */
+static void put_claims(line *l, const kvp_exchange *ex)
 {
-    const kvp_vault_info *vault = &ex->daemon->vault;
-    json_t *properties =
-        json_pack("{s:s, s:o, s:i, s:o, s:b}", "id", *ex->subject ? ex->subject : ex->base_url,
-                  "clientInfo", safe_text(ex->user_agent), "httpStatusCode", ex->status,
-                  "requestUri", safe_text(uri), "isRbacAuthorized", ex->assignment[0] != '\0');
+    if (!ex->authenticated)
+        return;
+    put_object(l, "claim");
+    put_string(l, "oid", ex->grant.principal.object_id);
+    put_string(l, "appid", ex->grant.principal.client_id);
+    put_string(l, "appidacr", "1");
+    put_string(l, "idtyp", "app");
+    put_end(l);
+}
 
+static void put_uri(line *l, const kvp_exchange *ex)
+{
+    char uri[2048];
+
+    snprintf(uri, sizeof(uri), "%s%s%s", ex->base_url, ex->target[0] == '/' ? "" : "/", ex->target);
+    put_string(l, "requestUri", uri);
+}
+
+static void put_subject(line *l, const kvp_exchange *ex)
+{
+    put_string(l, "id", *ex->subject ? ex->subject : ex->base_url);
+    if (ex->algorithm)
+        put_string(l, "algorithm", ex->algorithm);
+    put_string(l, "requestId", ex->request_id);
+}
+
+static void put_request(line *l, const kvp_exchange *ex)
+{
+    put_string(l, "clientInfo", ex->user_agent);
+    put_number(l, "httpStatusCode", ex->status);
+    put_uri(l, ex);
+}
+
+static void put_vault_part(line *l, const kvp_exchange *ex)
+{
+    put_object(l, "identity");
+    put_claims(l, ex);
+    put_end(l);
+    put_object(l, "properties");
+    put_subject(l, ex);
+    put_request(l, ex);
+    put_bool(l, "isRbacAuthorized", ex->assignment[0] != '\0');
     if (ex->assignment[0])
-        json_object_set_new(properties, "appliedAssignmentId", json_string(ex->assignment));
-    if (ex->algorithm)
-        json_object_set_new(properties, "algorithm", json_string(ex->algorithm));
-    json_object_set_new(properties, "tlsVersion", json_string(ex->tls_version));
-    json_object_set_new(properties, "requestId", json_string(ex->request_id));
-    json_t *event = json_pack(
-        "{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "time", time_now(), "category", "AuditEvent",
-        "operationName", operation_of(ex), "resultType", "Success", "correlationId",
-        correlation_of(ex), "callerIpAddress", ex->peer, "identity", identity_of(ex), "properties",
-        properties);
-    char *resource = kvp_asprintf("/SUBSCRIPTIONS/%s/RESOURCEGROUPS/KEYVAULTD/PROVIDERS/"
-                                  "MICROSOFT.KEYVAULT/VAULTS/%s", vault->subscription, vault->name);
-    json_object_set_new(event, "resourceId", json_string(resource ? resource : ""));
-    kvp_free(resource);
-    json_object_set_new(event, "durationMs", json_string(duration));
-    return event;
+        put_string(l, "appliedAssignmentId", ex->assignment);
+    put_string(l, "tlsVersion", ex->tls_version);
+    put_end(l);
 }
 
-/* A Managed HSM's record is flat, its identity a string of JSON, its duration a number. */
-static json_t *hsm_event(const kvp_exchange *ex, const char *uri, const char *duration)
+/* A Managed HSM's record is flat, and its identity is JSON inside a string. */
+static void put_hsm_part(line *l, const kvp_exchange *ex)
 {
-    const kvp_vault_info *vault = &ex->daemon->vault;
-    kvp_buf identity = KVP_BUF_INIT(4096);
-    json_t *claims = identity_of(ex);
-    kvp_status status = kvp_json_write(claims, false, &identity);
+    line identity = { KVP_BUF_INIT(4096), KVP_OK, true };
 
-    json_decref(claims);
-    json_t *event = json_pack(
-        "{s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:o, s:s, s:s, s:s, s:s}", "time", time_now(),
-        "category", "AuditEvent", "operationName", operation_of(ex), "resultType", "Success",
-        "correlationId", correlation_of(ex), "callerIpAddress", ex->peer, "identity",
-        status == KVP_OK ? kvp_buf_str(&identity) : "", "clientInfo", safe_text(ex->user_agent),
-        "httpStatusCode", ex->status, "requestUri", safe_text(uri), "subnetId", "(unknown)",
-        "PoolName", vault->name, "resourceGroup", "keyvaultd", "resourceType", "managedHSMs");
-    kvp_buf_clear(&identity);
-    json_object_set_new(event, "properties",
-                        json_pack("{s:s, s:s, s:s}", "PoolType", "M-HSM", "sku_Family", "B",
-                                  "sku_Name", "Standard_B1"));
-    json_object_set_new(event, "id", json_string(*ex->subject ? ex->subject : ex->base_url));
-    json_object_set_new(event, "requestId", json_string(ex->request_id));
-    if (ex->algorithm)
-        json_object_set_new(event, "algorithm", json_string(ex->algorithm));
-    char *resource = kvp_asprintf("/SUBSCRIPTIONS/%s/RESOURCEGROUPS/KEYVAULTD/PROVIDERS/"
-                                  "MICROSOFT.KEYVAULT/MANAGEDHSMS/%s", vault->subscription,
-                                  vault->name);
-    json_object_set_new(event, "resourceId", json_string(resource ? resource : ""));
-    kvp_free(resource);
-    json_object_set_new(event, "durationMs", json_integer(strtoll(duration, NULL, 10)));
-    return event;
+    put_object(&identity, NULL);
+    put_claims(&identity, ex);
+    put_end(&identity);
+    put_string(l, "identity", kvp_buf_str(&identity.text));
+    kvp_buf_clear(&identity.text);
+    put_object(l, "properties");
+    put_string(l, "PoolType", "M-HSM");
+    put_string(l, "sku_Family", "B");
+    put_string(l, "sku_Name", "Standard_B1");
+    put_end(l);
+    put_subject(l, ex);
+    put_request(l, ex);
+    put_string(l, "subnetId", "(unknown)");
+    put_string(l, "PoolName", ex->daemon->vault.name);
+    put_string(l, "resourceGroup", "keyvaultd");
+    put_string(l, "resourceType", "managedHSMs");
 }
 
-static kvp_status write_line(kvp_usage_log *log, const int *fd, json_t *take_event,
-                             kvp_error *reterr)
+/* End @l, write it, free it. */
+static kvp_status finish(kvp_usage_log *log, const int *fd, line *l, kvp_error *reterr)
 {
-    kvp_buf line = KVP_BUF_INIT(LINE_MAX_BYTES);
-    kvp_status status = take_event ? kvp_json_write(take_event, false, &line) : KVP_ERR_NO_MEMORY;
+    kvp_status status;
 
-    json_decref(take_event);
+    put_end(l);
+    put(l, "\n", 1);
+    status = l->status;
     if (status == KVP_OK)
-        status = kvp_buf_append(&line, "\n", 1);
-    if (status == KVP_OK)
-        status = append(log, fd, &line, reterr);
+        status = append(log, fd, &l->text, reterr);
     else
         kvp_error_set(reterr, status, "a line of the usage log cannot be made");
-    kvp_buf_clear(&line);
+    kvp_buf_clear(&l->text);
     return status;
 }
 
 kvp_status kvp_usage_log_event(kvp_usage_log *log, const kvp_exchange *ex, kvp_error *reterr)
 {
-    char duration[24];
-    char *uri = uri_of(ex);
+    const kvp_vault_info *vault = &ex->daemon->vault;
+    bool hsm = kvp_exchange_is_hsm(ex);
+    line l = { KVP_BUF_INIT(LINE_MAX_BYTES), KVP_OK, true };
+    char resource[200];
 
-    snprintf(duration, sizeof(duration), "%lld",
-             (long long)((kvp_clock_mono_us() - ex->started_us) / 1000));
-    json_t *event = kvp_exchange_is_hsm(ex) ? hsm_event(ex, uri, duration)
-                                            : vault_event(ex, uri, duration);
-    kvp_free(uri);
-    if (event) {
-        json_object_set_new(event, "operationVersion", safe_text(ex->api_version));
-        json_object_set_new(event, "resultSignature", json_string(signature_of(ex)));
-        if (ex->status >= 300)
-            json_object_set_new(event, "resultDescription", safe_text(ex->error_message));
-    }
-    return write_line(log, &log->events, event, reterr);
+    put_object(&l, NULL);
+    put_time(&l);
+    put_string(&l, "category", "AuditEvent");
+    put_string(&l, "operationName", operation_of(ex));
+    put_string(&l, "resultType", "Success"); /* also of refused requests, as the service does */
+    put_string(&l, "correlationId", correlation_of(ex));
+    put_string(&l, "callerIpAddress", ex->peer);
+    if (hsm)
+        put_hsm_part(&l, ex);
+    else
+        put_vault_part(&l, ex);
+    snprintf(resource, sizeof(resource),
+             "/SUBSCRIPTIONS/%s/RESOURCEGROUPS/KEYVAULTD/PROVIDERS/MICROSOFT.KEYVAULT/%s/%s",
+             vault->subscription, hsm ? "MANAGEDHSMS" : "VAULTS", vault->name);
+    put_string(&l, "resourceId", resource);
+    put_string(&l, "operationVersion", ex->api_version);
+    put_string(&l, "resultSignature", signature_of(ex));
+    if (ex->status >= 300)
+        put_string(&l, "resultDescription", ex->error_message);
+    put_duration(&l, ex);
+    return finish(log, &log->events, &l, reterr);
 }
 
 kvp_status kvp_usage_log_signin(kvp_usage_log *log, const kvp_exchange *ex, const char *client,
                                 const char *principal, const char *resource, long code,
                                 kvp_error *reterr)
 {
+    line l = { KVP_BUF_INIT(LINE_MAX_BYTES), KVP_OK, true };
     char result[24];
 
     snprintf(result, sizeof(result), "%ld", code);
-    json_t *event = json_pack(
-        "{s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:o, s:s, s:o, s:o}}", "time", time_now(),
-        "category", "ServicePrincipalSignInLogs", "operationName", "Sign-in activity", "resultType",
-        result, "correlationId", correlation_of(ex), "callerIpAddress", ex->peer, "tenantId",
-        ex->daemon->vault.tenant, "properties", "appId", safe_text(client),
-        "servicePrincipalName", principal, "resourceDisplayName", safe_text(resource), "userAgent",
-        safe_text(ex->user_agent));
-    return write_line(log, &log->signins, event, reterr);
+    put_object(&l, NULL);
+    put_time(&l);
+    put_string(&l, "category", "ServicePrincipalSignInLogs");
+    put_string(&l, "operationName", "Sign-in activity");
+    put_string(&l, "resultType", result);
+    put_string(&l, "correlationId", correlation_of(ex));
+    put_string(&l, "callerIpAddress", ex->peer);
+    put_string(&l, "tenantId", ex->daemon->vault.tenant);
+    put_object(&l, "properties");
+    put_string(&l, "appId", client);
+    put_string(&l, "servicePrincipalName", principal);
+    put_string(&l, "resourceDisplayName", resource);
+    put_string(&l, "userAgent", ex->user_agent);
+    put_end(&l);
+    return finish(log, &log->signins, &l, reterr);
 }

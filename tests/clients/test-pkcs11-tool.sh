@@ -25,7 +25,7 @@ fails 'refuses an RSA key of 1024 bits' 'CKR_(KEY_SIZE_RANGE|ATTRIBUTE_VALUE_INV
     tool --keypairgen --key-type rsa:1024 --label small
 says 'lists the private keys' 'label: *k1' tool --list-objects --type privkey
 says 'lists the public keys' 'label: *k2' tool --list-objects --type pubkey
-says 'shows usage' 'Usage: *decrypt, sign, unwrap' tool --list-objects --type privkey --label k1
+says 'shows usage' 'Usage: *decrypt, sign' tool --list-objects --type privkey --label k1
 
 head -c 5000 /dev/urandom >data
 sha1=3021300906052b0e03021a05000414
@@ -89,9 +89,24 @@ for key in k1 r2048 r4096; do
     done
 done
 
+# pkcs11-tool 0.23 cannot write a P-384 public key ("cannot create EVP_PKEY", with any module): there
+# the SubjectPublicKeyInfo is put together from the CKA_EC_POINT that its listing shows.
+read_public_key() {
+    if [ "$1" = ec-secp384r1 ]; then
+        tool --list-objects --type pubkey >listing || return 1
+        local point
+        point=$(awk -v want="$1" '$1 == "EC_POINT:" { point = $2 }
+            $1 == "label:" && $2 == want { print substr(point, 5) }' listing)
+        [ ${#point} -eq 194 ] || return 1
+        unhex "3076301006072a8648ce3d020106052b81040022036200$point" >"$1.pub"
+    else
+        tool --read-object --type pubkey --label "$1" -o "$1.pub"
+    fi
+}
+
 for key in k2 ec-secp384r1 ec-secp521r1 ec-secp256k1; do
     id=$(hex $key)
-    ok "$key: reads the public key" tool --read-object --type pubkey --label $key -o $key.pub
+    ok "$key: reads the public key" read_public_key $key
     for hash in SHA1 SHA224 SHA256 SHA384 SHA512; do
         ok "$key: signs ECDSA-$hash" tool --sign -m ECDSA-$hash --signature-format openssl \
             --id "$id" -i data -o sig
@@ -110,7 +125,7 @@ done
 
 tool --sign -m SHA256-RSA-PKCS --id "$(hex k1)" -i data -o sig >/dev/null 2>&1
 head -c 4999 data >shorter
-fails 'a signature of other data does not verify' 'Invalid signature|CKR_SIGNATURE_INVALID' \
+says 'a signature of other data does not verify' 'Invalid signature' \
     tool --verify -m SHA256-RSA-PKCS --id "$(hex k1)" -i shorter --signature-file sig
 
 ok 'passes its own test' tool --test

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slot and token management (PKCS#11 v3.1 §5.5). Nothing here makes a request: every process of a
+ * system may ask all this of every module at its start.
+ */
+#include "cryptoki/enter.h"
+#include "token/mechanism.h"
+
+CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
+{
+    CK_ULONG room, found = 0;
+    size_t slots;
+
+    KVP_ENTER(call, "C_GetSlotList");
+    if (!count)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    room = *count;
+    slots = kvp_module_slot_count(call.module);
+    for (size_t i = 0; i < slots; i++) {
+        const kvp_slot *slot = kvp_module_slot(call.module, i);
+
+        if (token_present && !slot->vault)
+            continue;
+        if (list && found < room)
+            list[found] = slot->id;
+        found++;
+    }
+    *count = found;
+    return kvp_leave(&call, list && found > room ? CKR_BUFFER_TOO_SMALL : CKR_OK);
+}
+
+CK_RV C_GetSlotInfo(CK_SLOT_ID slot_id, CK_SLOT_INFO_PTR info)
+{
+    KVP_ENTER(call, "C_GetSlotInfo");
+    KVP_SLOT(slot, call, slot_id);
+    if (!info)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    kvp_slot_info(slot, info);
+    return kvp_leave(&call, CKR_OK);
+}
+
+CK_RV C_GetTokenInfo(CK_SLOT_ID slot_id, CK_TOKEN_INFO_PTR info)
+{
+    CK_RV rv;
+
+    KVP_ENTER(call, "C_GetTokenInfo");
+    KVP_SLOT(slot, call, slot_id);
+    if (!info)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    rv = kvp_slot_token_present(&call, slot);
+    if (rv == CKR_OK)
+        kvp_slot_token_info(slot, info);
+    return kvp_leave(&call, rv);
+}
+
+/*
+ * Slots and tokens come from the configuration and never change, so there is never an event. A call
+ * that would wait for one is refused at once, which ends the thread that strongSwan's charon has
+ * for this in good order (5.9.8); the standard lets a library do without this function.
+ */
+CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot_id, CK_VOID_PTR reserved)
+{
+    KVP_ENTER(call, "C_WaitForSlotEvent");
+    if (!slot_id || reserved)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    return kvp_leave(&call, flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_GetMechanismList(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
+{
+    CK_RV rv;
+
+    KVP_ENTER(call, "C_GetMechanismList");
+    KVP_SLOT(slot, call, slot_id);
+    if (!count)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    rv = kvp_slot_token_present(&call, slot);
+    if (rv == CKR_OK)
+        rv = kvp_mechanism_list(slot, list, count);
+    return kvp_leave(&call, rv);
+}
+
+CK_RV C_GetMechanismInfo(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info)
+{
+    CK_RV rv;
+
+    KVP_ENTER(call, "C_GetMechanismInfo");
+    KVP_SLOT(slot, call, slot_id);
+    if (!info)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    rv = kvp_slot_token_present(&call, slot);
+    if (rv == CKR_OK)
+        rv = kvp_mechanism_info(slot, type, info);
+    return kvp_leave(&call, rv);
+}
+
+/*
+ * A vault is set up by its cloud's administrator, and has no PIN of its own. These three answer
+ * CKR_FUNCTION_NOT_SUPPORTED (PKCS#11 v3.1 §5.1.6: not supported by this library), and not
+ * CKR_TOKEN_WRITE_PROTECTED, which would promise that it goes with another token or setting.
+ */
+CK_RV C_InitToken(CK_SLOT_ID slot_id, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
+{
+    KVP_ENTER(call, "C_InitToken");
+    KVP_SLOT(slot, call, slot_id);
+    if (!label || (!pin && pin_len))
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
+{
+    KVP_ENTER(call, "C_InitPIN");
+    KVP_SESSION(s, call, session);
+    if (!pin && pin_len)
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
+}
+
+CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_len,
+               CK_UTF8CHAR_PTR new_pin, CK_ULONG new_len)
+{
+    KVP_ENTER(call, "C_SetPIN");
+    KVP_SESSION(s, call, session);
+    if ((!old_pin && old_len) || (!new_pin && new_len))
+        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
+    return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
+}

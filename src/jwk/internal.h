@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* For siblings only: loading JSON, typed members with errors that name them, words of the wire. */
+#ifndef KVP_JWK_INTERNAL_H
+#define KVP_JWK_INTERNAL_H
+
+#include "jwk/jwk.h"
+
+#include <jansson.h>
+
+/**
+ * Documents nest at most this deep; the parser recurses, and a host's thread may have a small
+ * stack.
+ */
+#define KVP_JSON_MAX_DEPTH 32
+
+/** Parse an object. KVP_ERR_PARSE says where it broke, never what was there: it may be a secret. */
+kvp_status kvp_json_load(const char *json, size_t len, json_t **ret, kvp_error *reterr);
+
+/**
+ * A member of an object by type. Absent and `null` are the same and leave the output as it is
+ * unless
+ * @required; another type is KVP_ERR_PARSE, which names @path + @name ("key." and "kid"). Outputs
+ * are borrowed from @object.
+ */
+kvp_status kvp_json_string(const json_t *object, const char *path, const char *name, bool required,
+                           const char **ret, kvp_error *reterr);
+kvp_status kvp_json_bool(const json_t *object, const char *path, const char *name, bool *ret,
+                         kvp_error *reterr);
+/** Not negative. */
+kvp_status kvp_json_int(const json_t *object, const char *path, const char *name, int64_t *ret,
+                        kvp_error *reterr);
+kvp_status kvp_json_object(const json_t *object, const char *path, const char *name, bool required,
+                           json_t **ret, kvp_error *reterr);
+/** base64url text, decoded; @ret is cleared first. */
+kvp_status kvp_json_bytes(const json_t *object, const char *path, const char *name, bool required,
+                          kvp_buf *ret, kvp_error *reterr);
+
+/** Overwrite a string member that held a secret, before the document is freed. */
+void kvp_json_wipe(const json_t *object, const char *name);
+
+/** A row an operation of `key_ops`; ended by a NULL name. */
+typedef struct kvp_op_info {
+    const char *name;
+    uint32_t bit;
+} kvp_op_info;
+extern const kvp_op_info kvp_ops[];
+
+/** A row a `kty`; ended by a NULL name. */
+typedef struct kvp_kty_info {
+    const char *name;
+    kvp_kty kty;
+    bool hsm;
+} kvp_kty_info;
+extern const kvp_kty_info kvp_ktys[];
+
+#endif

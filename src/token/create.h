@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Making session objects: for the object files of this room. */
+#ifndef KVP_TOKEN_CREATE_H
+#define KVP_TOKEN_CREATE_H
+
+#include "token/attribute_table.h"
+#include "token/record.h"
+#include "token/slot.h"
+
+/** Where a new session object comes from: decides what its template may say and what is true of it.
+ */
+typedef enum kvp_origin {
+    KVP_ORIGIN_CREATED,   /**< C_CreateObject: the template has the value */
+    KVP_ORIGIN_GENERATED, /**< C_GenerateKey */
+    KVP_ORIGIN_UNWRAPPED, /**< C_UnwrapKey, C_DeriveKey */
+} kvp_origin;
+
+/**
+ * A session object of class @cls with @set (taken: emptied) and, for a public key, @key (taken).
+ * CKR_SESSION_HANDLE_INVALID when the session has been closed meanwhile.
+ */
+CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attribute_set *set,
+                             kvp_key *key, CK_OBJECT_HANDLE *ret);
+
+/**
+ * A session secret key with @value. @mechanism is that of generation, CK_UNAVAILABLE_INFORMATION
+ * for other origins. The template was checked by kvp_template_check for KVP_IS_SECRET.
+ */
+CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANISM_TYPE mechanism,
+                             CK_KEY_TYPE key_type, const void *value, size_t len,
+                             const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret);
+
+/** A session public key with the numbers of @key (copied). */
+CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_ATTRIBUTE *attrs,
+                             CK_ULONG count, CK_OBJECT_HANDLE *ret);
+
+/** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
+ */
+CK_RV kvp_session_may_write(const kvp_session *session);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changing, copying and destroying objects (PKCS#11 v3.1 §5.7.2, §5.7.3, §5.7.6).
+ *
+ * A vault keeps a private key and its public key as one thing. So a changed label or id is that of
+ * both objects. And only the private key object can be destroyed, which deletes the name, softly,
+ * with all its versions; destroying the public key object alone, harmless on other tokens, is
+ * refused with CKR_ACTION_PROHIBITED rather than taking the private key along (CKA_DESTROYABLE says
+ * so beforehand). The same for an object of a version that is no longer the current one: deleting
+ * it would delete the newer one.
+ */
+#include "base/alloc.h"
+#include "token/create.h"
+#include "token/object_draft.h"
+#include "token/object_store.h"
+#include "token/template.h"
+
+#include <string.h>
+
+/* ---- C_SetAttributeValue ---- */
+
+/* §4.4, §4.8 to §4.10: these may change in one direction, on objects that are ours to change. */
+static bool is_one_way(const CK_ATTRIBUTE *attr, const kvp_view *view)
+{
+    bool value = kvp_template_bool(attr, 1, attr->type, false);
+    switch (attr->type) {
+    case CKA_SENSITIVE:
+    case CKA_WRAP_WITH_TRUSTED:
+        return value || !kvp_attribute_is_true(view, attr->type);
+    case CKA_EXTRACTABLE:
+    case CKA_COPYABLE:
+        return !value || kvp_attribute_is_true(view, attr->type);
+    default:
+        return false;
+    }
+}
+
+static CK_RV check_changes(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    CK_RV rv = kvp_template_check(attrs, count, kvp_view_who(view), ~0U, 0);
+    if (rv != CKR_OK)
+        return rv == CKR_TEMPLATE_INCONSISTENT ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
+    for (CK_ULONG i = 0; i < count; i++) {
+        const kvp_attribute_row *row = kvp_attribute_row_find(attrs[i].type, kvp_view_who(view));
+        if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !(view->set && is_one_way(&attrs[i], view)))
+            return CKR_ATTRIBUTE_READ_ONLY;
+    }
+    return CKR_OK;
+}
+
+static kvp_document *copy_session_document(const kvp_document *from)
+{
+    kvp_key *key = from->key ? kvp_key_copy(from->key) : NULL;
+    if (from->key && !key)
+        return NULL;
+    KVP_CLEANUP(kvp_document_freep) kvp_document *copy = kvp_document_new(key, true);
+    if (!copy || kvp_attribute_set_copy(&from->set, &copy->set) != KVP_OK)
+        return NULL;
+    return KVP_STEAL(copy);
+}
+
+static CK_RV change_session_object(kvp_object *object, const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    kvp_record *record = object->record;
+    KVP_CLEANUP(kvp_document_freep)
+    kvp_document *changed = copy_session_document(kvp_record_document(record));
+    if (!changed)
+        return CKR_HOST_MEMORY;
+    for (CK_ULONG i = 0; i < count; i++)
+        if (kvp_attribute_set_put(&changed->set, attrs[i].type, attrs[i].pValue,
+                                  attrs[i].ulValueLen) != KVP_OK)
+            return CKR_HOST_MEMORY;
+    kvp_lock_take(&record->store->lock);
+    kvp_record_publish_locked(record, KVP_STEAL(changed));
+    kvp_lock_give(&record->store->lock);
+    return CKR_OK;
+}
+
+/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh.
+ */
+static CK_RV read_draft(kvp_call *call, kvp_vault *vault, kvp_object *object, kvp_key **ret)
+{
+    const kvp_key *known = kvp_object_vault_key(object);
+    call->remote = true;
+    if (kvp_vault_key_get(vault, known->name, known->version, &call->trace, ret, &call->error) !=
+        KVP_OK)
+        return kvp_call_fail(call, KVP_CALL_OBJECT);
+    return CKR_OK;
+}
+
+static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
+                           const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    uint32_t on = 0;
+    uint32_t off = 0;
+    kvp_draft_usage(now->cls, attrs, count, &on, &off);
+    draft->ops = (draft->ops & ~off) | on;
+    for (CK_ULONG i = 0; i < count; i++) {
+        CK_RV rv = kvp_draft_apply(draft, &attrs[i]);
+        if (rv != CKR_OK)
+            return rv;
+    }
+    kvp_view then = *now;
+    then.key = draft;
+    then.document = NULL;
+    for (CK_ULONG i = 0; i < count; i++)
+        if (!kvp_attribute_matches(&then, &attrs[i]))
+            return kvp_object_refuse(call, KVP_CALL_OBJECT, "BadValue",
+                                     "the key cannot have such a value in %s",
+                                     kvp_cka_name(attrs[i].type));
+    return CKR_OK;
+}
+
+static CK_RV change_vault_key(kvp_call *call, kvp_object *object, const kvp_view *now,
+                              const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    kvp_vault *vault = kvp_slot_vault(call, object->record->store->slot);
+    if (!vault)
+        return kvp_call_fail(call, KVP_CALL_OBJECT);
+    KVP_CLEANUP(kvp_key_freep) kvp_key *draft = NULL;
+    CK_RV rv = read_draft(call, vault, object, &draft);
+    if (rv != CKR_OK)
+        return rv;
+    kvp_attributes before = draft->attributes;
+    uint32_t ops_before = draft->ops;
+    rv = draft_changes(call, now, draft, attrs, count);
+    if (rv != CKR_OK)
+        return rv;
+
+    kvp_key_update update = {
+        .set_ops = draft->ops != ops_before,
+        .ops = draft->ops,
+        .set_not_before = draft->attributes.not_before != before.not_before,
+        .not_before = draft->attributes.not_before,
+        .set_expires = draft->attributes.expires != before.expires,
+        .expires = draft->attributes.expires,
+        .set_tags = kvp_template_find(attrs, count, CKA_LABEL) ||
+                    kvp_template_find(attrs, count, CKA_ID),
+        .tags = draft->tags,
+        .tag_count = draft->tag_count,
+    };
+    kvp_key *changed = NULL;
+    if (kvp_vault_key_update(vault, draft->name, draft->version, &update, &call->trace, &changed,
+                             &call->error) != KVP_OK)
+        return kvp_call_fail(call, KVP_CALL_OBJECT);
+    if (kvp_record_set_changed(object->record, changed, kvp_read_time_now()) != KVP_OK)
+        return CKR_HOST_MEMORY;
+    return CKR_OK;
+}
+
+CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle,
+                                const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    KVP_CLEANUP(kvp_object_unrefp) kvp_object *object = NULL;
+    CK_RV rv = kvp_object_get(session, handle, &object);
+    if (rv != CKR_OK)
+        return rv;
+    bool token = kvp_object_is_token(object);
+    if (token) {
+        call->operation = "SetAttributeValue";
+        rv = kvp_session_may_write(session);
+        if (rv == CKR_OK)
+            rv = kvp_object_load(call, object);
+        if (rv != CKR_OK)
+            return rv;
+    }
+    kvp_view view;
+    kvp_object_view(object, &view);
+    if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
+        return token ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                         "%s is the key of a certificate", view.key->name)
+                     : CKR_ACTION_PROHIBITED;
+    rv = check_changes(&view, attrs, count);
+    if (rv != CKR_OK || count == 0)
+        return rv;
+    return token ? change_vault_key(call, object, &view, attrs, count)
+                 : change_session_object(object, attrs, count);
+}
+
+/* ---- C_CopyObject ---- */
+
+/* What a copy may have otherwise (§4.1.3): what may be changed, and the flags of storage. */
+static CK_RV check_copy(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    CK_RV rv = kvp_template_check(attrs, count, kvp_view_who(view), ~0U, 0);
+    if (rv != CKR_OK)
+        return rv;
+    for (CK_ULONG i = 0; i < count; i++) {
+        const kvp_attribute_row *row = kvp_attribute_row_find(attrs[i].type, kvp_view_who(view));
+        switch (attrs[i].type) {
+        case CKA_TOKEN:
+        case CKA_PRIVATE:
+        case CKA_MODIFIABLE:
+        case CKA_DESTROYABLE:
+            break;
+        default:
+            if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !is_one_way(&attrs[i], view))
+                return CKR_ATTRIBUTE_READ_ONLY;
+        }
+    }
+    return CKR_OK;
+}
+
+CK_RV kvp_object_copy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle,
+                      const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
+{
+    (void)call;
+    KVP_CLEANUP(kvp_object_unrefp) kvp_object *object = NULL;
+    CK_RV rv = kvp_object_get(session, handle, &object);
+    if (rv != CKR_OK)
+        return rv;
+    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when
+     * they are told that there is no such function. */
+    if (kvp_object_is_token(object))
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    kvp_view view;
+    kvp_object_view(object, &view);
+    if (!kvp_attribute_is_true(&view, CKA_COPYABLE))
+        return CKR_ACTION_PROHIBITED;
+    rv = check_copy(&view, attrs, count);
+    if (rv != CKR_OK)
+        return rv;
+    if (kvp_template_bool(attrs, count, CKA_TOKEN, false)) {
+        rv = kvp_session_may_write(session);
+        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT;
+    }
+    if (kvp_template_bool(attrs, count, CKA_PRIVATE, false) && !kvp_slot_is_open(session->slot))
+        return CKR_USER_NOT_LOGGED_IN;
+
+    KVP_CLEANUP(kvp_document_freep)
+    kvp_document *copy = copy_session_document(kvp_record_document(object->record));
+    if (!copy)
+        return CKR_HOST_MEMORY;
+    for (CK_ULONG i = 0; i < count; i++)
+        if (kvp_attribute_set_put(&copy->set, attrs[i].type, attrs[i].pValue,
+                                  attrs[i].ulValueLen) != KVP_OK)
+            return CKR_HOST_MEMORY;
+    return kvp_session_object_new(session, object->cls, &copy->set, KVP_STEAL(copy->key), ret);
+}
+
+/* ---- C_DestroyObject ---- */
+
+static void destroy_session_object(kvp_object *object)
+{
+    kvp_record *record = object->record;
+    kvp_lock_take(&record->store->lock);
+    if (!record->dead)
+        kvp_record_kill_locked(record);
+    kvp_lock_give(&record->store->lock);
+}
+
+/*
+ * Deleting takes the name with all versions: what the application wants gone must be the version
+ * that it saw. One that was seen within the age of answers counts as that.
+ */
+static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *object)
+{
+    kvp_record *record = object->record;
+    const kvp_key *seen = kvp_object_vault_key(object);
+    if (!seen)
+        return CKR_OK; /* only listed so far: whatever is there is meant */
+    kvp_key_ref ref = { { 0 }, { 0 } };
+    if (strlen(seen->name) > KVP_NAME_MAX)
+        return CKR_ACTION_PROHIBITED;
+    memcpy(ref.name, seen->name, strlen(seen->name));
+    kvp_record *now = NULL;
+    if (kvp_store_known(record->store, &ref, &now) != KVP_KNOWN_PRESENT) {
+        kvp_read_time when = kvp_read_time_now();
+        kvp_key *key = NULL;
+        call->remote = true;
+        if (kvp_vault_key_get(vault, seen->name, NULL, &call->trace, &key, &call->error) != KVP_OK)
+            return kvp_call_fail(call, KVP_CALL_OBJECT);
+        if (kvp_store_put(record->store, key, true, when, &now) != KVP_OK)
+            return CKR_HOST_MEMORY;
+    }
+    bool same = now == record;
+    kvp_record_unpin(now);
+    if (same)
+        return CKR_OK;
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             seen->name);
+}
+
+static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
+{
+    if (view->cls == CKO_PUBLIC_KEY)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
+                                 "a public key cannot be destroyed without its private key");
+    if (view->key->managed)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                 "%s is the key of a certificate", view->key->name);
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
+                             "deleting this version of %s would delete a newer one too",
+                             view->key->name);
+}
+
+CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle)
+{
+    KVP_CLEANUP(kvp_object_unrefp) kvp_object *object = NULL;
+    CK_RV rv = kvp_object_get(session, handle, &object);
+    if (rv != CKR_OK)
+        return rv;
+    kvp_view view;
+    kvp_object_view(object, &view);
+    if (!kvp_object_is_token(object)) {
+        if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE))
+            return CKR_ACTION_PROHIBITED;
+        destroy_session_object(object);
+        return CKR_OK;
+    }
+
+    call->operation = "DestroyObject";
+    kvp_copy_printable(call->object_id, sizeof(call->object_id), view.key->id);
+    rv = kvp_session_may_write(session);
+    if (rv != CKR_OK)
+        return rv;
+    if (!kvp_attribute_is_true(&view, CKA_DESTROYABLE))
+        return refuse_destruction(call, &view);
+    kvp_vault *vault = kvp_slot_vault(call, session->slot);
+    if (!vault)
+        return kvp_call_fail(call, KVP_CALL_OBJECT);
+    rv = check_is_current(call, vault, object);
+    if (rv != CKR_OK)
+        return rv;
+    const char *name = object->record->name;
+    call->remote = true;
+    kvp_status st = kvp_vault_key_delete(vault, name, &call->trace, &call->error);
+    if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 404))
+        kvp_store_deleted(object->record->store, name);
+    return st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_OBJECT);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sessions: opening, closing, states. A session is counted: closing takes it out of the table and
+ * ends what is idle in it, and a thread that is in the middle of an operation keeps it until it is
+ * through. What an operation is stands in operation.h.
+ */
+#include "base/alloc.h"
+#include "token/module.h"
+#include "token/object.h"
+#include "token/operation.h"
+
+#include <stdatomic.h>
+
+void kvp_session_ref_item(void *item)
+{
+    kvp_session *session = item;
+
+    atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+}
+
+void kvp_session_unref(kvp_session *session)
+{
+    if (!session || atomic_fetch_sub_explicit(&session->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
+        kvp_operation_free(session->operations[i]);
+    kvp_lock_clear(&session->lock);
+    kvp_free(session);
+}
+
+static void count_session(kvp_slot *slot, CK_FLAGS flags, bool opened)
+{
+    kvp_lock_take(&slot->lock);
+    if (opened)
+        slot->session_count++;
+    else
+        slot->session_count--;
+    if (flags & CKF_RW_SESSION) {
+        if (opened)
+            slot->rw_session_count++;
+        else
+            slot->rw_session_count--;
+    }
+    /* The application's last session with a token logs it out (PKCS#11 v3.1, C_CloseSession). */
+    if (slot->session_count == 0)
+        slot->logged_in = false;
+    kvp_lock_give(&slot->lock);
+}
+
+CK_RV kvp_session_open(kvp_call *call, kvp_slot *slot, CK_FLAGS flags, void *application,
+                       CK_NOTIFY notify, CK_SESSION_HANDLE *ret)
+{
+    kvp_session *session = kvp_calloc(1, sizeof(*session));
+    CK_SESSION_HANDLE handle;
+    kvp_status status;
+
+    if (!session)
+        return CKR_HOST_MEMORY;
+    session->slot = slot;
+    session->flags = flags & (CKF_RW_SESSION | CKF_SERIAL_SESSION);
+    session->application = application;
+    session->notify = notify;
+    /* One reference for the table, one to read the handle: another thread may close it at once. */
+    atomic_init(&session->refs, 2);
+    status = kvp_lock_init(&session->lock, KVP_RANK_SESSION);
+    if (status == KVP_OK) {
+        count_session(slot, session->flags, true);
+        status = kvp_handle_table_add(&call->module->sessions, session, &session->handle);
+        if (status != KVP_OK)
+            count_session(slot, session->flags, false);
+    }
+    if (status != KVP_OK)
+        kvp_session_unref(session);
+    handle = session->handle;
+    kvp_session_unref(session);
+    if (status == KVP_ERR_TOO_LARGE)
+        return CKR_SESSION_COUNT;
+    if (status != KVP_OK)
+        return CKR_HOST_MEMORY;
+    *ret = handle;
+    return CKR_OK;
+}
+
+/* End what is idle; what another thread is busy with ends when it gives it back. */
+static void end_operations(kvp_session *session)
+{
+    kvp_operation *idle[KVP_OPERATION_COUNT] = { NULL };
+
+    kvp_lock_take(&session->lock);
+    session->closed = true;
+    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++) {
+        kvp_operation *operation = session->operations[i];
+
+        if (operation && operation->busy)
+            operation->doomed = true;
+        else
+            idle[i] = KVP_STEAL(session->operations[i]);
+    }
+    kvp_lock_give(&session->lock);
+    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
+        kvp_operation_free(idle[i]);
+}
+
+/* Takes the table's reference. */
+static void take_and_close(kvp_session *session)
+{
+    end_operations(session);
+    kvp_object_store_session_closed(session->slot->objects, session->handle);
+    count_session(session->slot, session->flags, false);
+    kvp_session_unref(session);
+}
+
+CK_RV kvp_session_close(kvp_call *call, CK_SESSION_HANDLE handle)
+{
+    void *session = NULL;
+    CK_RV rv = kvp_handle_table_remove(&call->module->sessions, handle, &session);
+
+    if (rv == CKR_OK)
+        take_and_close(session);
+    return rv;
+}
+
+static bool is_of_slot(const void *item, const void *user)
+{
+    const kvp_session *session = item;
+
+    return session->slot == user;
+}
+
+void kvp_session_close_matching(kvp_module *module, const kvp_slot *slot)
+{
+    size_t cursor = 0;
+    void *session;
+
+    while ((session = kvp_handle_table_pop(&module->sessions, &cursor, slot ? is_of_slot : NULL,
+                                           slot)) != NULL)
+        take_and_close(session);
+}
+
+CK_RV kvp_session_close_all(kvp_call *call, kvp_slot *slot)
+{
+    kvp_session_close_matching(call->module, slot);
+    return CKR_OK;
+}
+
+CK_RV kvp_session_get(kvp_call *call, CK_SESSION_HANDLE handle, kvp_session **ret)
+{
+    void *item = NULL;
+    CK_RV rv = kvp_handle_table_get(&call->module->sessions, handle, &item);
+
+    if (rv != CKR_OK)
+        return rv;
+    *ret = item;
+    call->slot = (*ret)->slot;
+    return CKR_OK;
+}
+
+CK_STATE kvp_session_state(kvp_session *session)
+{
+    bool logged_in;
+
+    kvp_lock_take(&session->slot->lock);
+    logged_in = session->slot->logged_in;
+    kvp_lock_give(&session->slot->lock);
+    if (session->flags & CKF_RW_SESSION)
+        return logged_in ? CKS_RW_USER_FUNCTIONS : CKS_RW_PUBLIC_SESSION;
+    return logged_in ? CKS_RO_USER_FUNCTIONS : CKS_RO_PUBLIC_SESSION;
+}
+
+bool kvp_session_is_working(kvp_session *session)
+{
+    bool working = false;
+
+    kvp_lock_take(&session->lock);
+    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
+        working |= i != KVP_OPERATION_FIND && session->operations[i];
+    kvp_lock_give(&session->lock);
+    return working;
+}
+
+/* The flags of C_SessionCancel and what they end; a flag without a row ends nothing of ours. */
+static const struct {
+    CK_FLAGS flag;
+    kvp_operation_kind kind;
+} cancel_rows[] = {
+    { CKF_FIND_OBJECTS, KVP_OPERATION_FIND },
+    { CKF_ENCRYPT, KVP_OPERATION_ENCRYPT },
+    { CKF_DECRYPT, KVP_OPERATION_DECRYPT },
+    { CKF_DIGEST, KVP_OPERATION_DIGEST },
+    { CKF_SIGN, KVP_OPERATION_SIGN },
+    { CKF_SIGN_RECOVER, KVP_OPERATION_SIGN_RECOVER },
+    { CKF_VERIFY, KVP_OPERATION_VERIFY },
+    { CKF_VERIFY_RECOVER, KVP_OPERATION_VERIFY_RECOVER },
+};
+
+CK_RV kvp_session_cancel(kvp_session *session, CK_FLAGS flags)
+{
+    CK_RV rv = CKR_OK;
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(cancel_rows); i++) {
+        kvp_operation_kind kind = cancel_rows[i].kind;
+        bool busy;
+
+        if (!(flags & cancel_rows[i].flag))
+            continue;
+        kvp_lock_take(&session->lock);
+        busy = session->operations[kind] && session->operations[kind]->busy;
+        kvp_lock_give(&session->lock);
+        /* Another thread has a request of it on the way. */
+        if (busy)
+            rv = CKR_OPERATION_CANCEL_FAILED;
+        else
+            kvp_operation_cancel(session, kind);
+    }
+    return rv;
+}
