@@ -77,7 +77,7 @@ class Comparer:
         for name in actual:
             if name not in recorded:
                 where = f"{place}.{name}" if place else name
-                self.differ("extra", where, f"the service has no such member; got {brief(actual[name])}")
+                self.differ("extra", where, f"the service has none; got {brief(actual[name])}")
         self._together(actual, place)
 
     def _list(self, recorded, actual, place):
@@ -190,7 +190,7 @@ class Comparer:
         return url[len(self.mapping.base):] if url.startswith(self.mapping.base) else url
 
     def _ours(self, item):
-        """Must the item be in this server's list too? What the scenario made, and built-in roles."""
+        """Must the item be in this list too? What the scenario made, and built-in roles."""
         if isinstance(item, dict) and item.get("type") == "Microsoft.Authorization/roleDefinitions":
             return item.get("properties", {}).get("type") == "AKVBuiltInRole"
         parts = self._item_path(item, recorded=True).strip("/").split("/")
@@ -231,7 +231,8 @@ class Comparer:
         for w, g in zip(want, got):
             if w == g:
                 continue
-            if VERSION.fullmatch(w) and VERSION.fullmatch(g) and w not in self.mapping.known.values():
+            both = VERSION.fullmatch(w) and VERSION.fullmatch(g)
+            if both and w not in self.mapping.known.values():
                 self.mapping.learn(w, g)
             else:
                 self.differ("value", place, f"{expected} expected, got {brief(actual)}")

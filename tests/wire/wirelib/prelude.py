@@ -81,7 +81,8 @@ def _key(body):
 def _certificate(vault, name):
     """A self-signed certificate, waited for: its secret is what the recording speaks of."""
     policy = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=Prelude"}}
-    answer = vault.call("POST", f"/certificates/{name}/create?api-version={API}", {"policy": policy})
+    path = f"/certificates/{name}/create?api-version={API}"
+    answer = vault.call("POST", path, {"policy": policy})
     if answer.status != 202:
         return False
     for _ in range(200):
