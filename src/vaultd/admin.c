@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sub-commands: principals and roles. They share the store with a running daemon, which sees each change at once. */
+/* Sub-commands: principals and roles. They share the store with a running daemon, which sees each
+ * change at once. */
 #include "vaultd/admin.h"
 
 #include "base/buf.h"

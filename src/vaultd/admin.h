@@ -10,7 +10,7 @@
 /** A row a sub-command. */
 typedef struct kvp_admin_command {
     const char *noun, *verb;
-    const char *operand;   /**< what the operand is called; NULL = takes none */
+    const char *operand; /**< what the operand is called; NULL = takes none */
     bool takes_roles;
     kvp_status (*run)(kvp_store *store, const kvp_vault_info *vault, const kvp_options *options,
                       FILE *out, kvp_error *reterr);

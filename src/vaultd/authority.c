@@ -27,7 +27,8 @@ const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT] = {
                             "Tenant '%s' not found. Check to make sure you have the correct tenant "
                             "ID and are signing into the correct cloud." },
     [KVP_SIGNIN_PARAMETER] = { 400, 90014, "invalid_request",
-                               "The required field '%s' is missing from the credential. Ensure that "
+                               "The required field '%s' is missing from the credential. Ensure "
+                               "that "
                                "you have all the necessary parameters for the login request." },
     [KVP_SIGNIN_CREDENTIAL] = { 401, 7000216, "invalid_client",
                                 "'client_assertion', 'client_secret' or 'request' is required for "
@@ -80,8 +81,8 @@ static void refuse_signin(kvp_exchange *ex, const signin *in, kvp_signin_failure
 {
     const kvp_signin_error *row = &kvp_signin_errors[what];
     char when[32], safe[300], uri[96], trace[KVP_UUID_SIZE] = "";
-    const char *correlation = kvp_ident_is_uuid(ex->client_request_id) ? ex->client_request_id
-                                                                       : ex->request_id;
+    const char *correlation =
+        kvp_ident_is_uuid(ex->client_request_id) ? ex->client_request_id : ex->request_id;
 
     kvp_copy_printable(safe, sizeof(safe), detail);
     for (char *p = safe; *p; p++) {
@@ -95,9 +96,8 @@ static void refuse_signin(kvp_exchange *ex, const signin *in, kvp_signin_failure
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     char *text = kvp_asprintf(row->message, safe); /* every row has one %s; a test walks them */
 #pragma GCC diagnostic pop
-    char *description =
-        kvp_asprintf("AADSTS%ld: %s Trace ID: %s Correlation ID: %s Timestamp: %s", row->code,
-                     text ? text : "", trace, correlation, when);
+    char *description = kvp_asprintf("AADSTS%ld: %s Trace ID: %s Correlation ID: %s Timestamp: %s",
+                                     row->code, text ? text : "", trace, correlation, when);
     snprintf(uri, sizeof(uri), "%s/error?code=%ld", "https://login.microsoftonline.com", row->code);
     log_signin(ex, in, row->code);
     kvp_exchange_reply_take(
@@ -217,7 +217,8 @@ static bool read_signin(kvp_exchange *ex, bool v1, signin *in)
 
 /*
  * Secrets are made here with 256 random bits, never chosen by people: one SHA-256 is as good as a
- * slow hash against somebody who holds the file, and costs an attacker of the endpoint nothing more.
+ * slow hash against somebody who holds the file, and costs an attacker of the endpoint nothing
+ * more.
  */
 static bool check_secret(kvp_exchange *ex, signin *in, kvp_principal *principal)
 {
@@ -272,8 +273,7 @@ static void issue(kvp_exchange *ex, bool v1, signin *in)
         refuse_signin(ex, in, KVP_SIGNIN_RESOURCE, in->resource);
         return;
     }
-    int64_t expires_ms =
-        kvp_clock_wall_us() / 1000 + (int64_t)ex->daemon->token_lifetime_s * 1000;
+    int64_t expires_ms = kvp_clock_wall_us() / 1000 + (int64_t)ex->daemon->token_lifetime_s * 1000;
     if (kvp_ident_secret(token) != KVP_OK || kvp_ident_digest(token, digest) != KVP_OK ||
         kvp_store_token_add(ex->daemon->store, digest, principal.id, in->resource, expires_ms,
                             &error) != KVP_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks: bearer tokens, and the challenge for those who have none (wire reference, section 2). */
+/* Who asks: bearer tokens, and the challenge for those who have none (wire reference, section 2).
+ */
 #include "vaultd/exchange.h"
 
 #include "base/alloc.h"

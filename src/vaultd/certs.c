@@ -119,8 +119,8 @@ static bool add_names(X509 *cert, const char *const *hosts, size_t count)
         bool address = bare_host(hosts[i], bare, sizeof(bare));
         status = kvp_buf_append_fmt(&value, "%s%s:%s", i ? "," : "", address ? "IP" : "DNS", bare);
     }
-    bool ok = status == KVP_OK &&
-              add_extension(cert, cert, NID_subject_alt_name, kvp_buf_str(&value));
+    bool ok =
+        status == KVP_OK && add_extension(cert, cert, NID_subject_alt_name, kvp_buf_str(&value));
     kvp_buf_clear(&value);
     return ok;
 }
@@ -175,8 +175,8 @@ bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_
     for (size_t i = 0; i < host_count; i++) {
         char bare[256];
         bool address = bare_host(hosts[i], bare, sizeof(bare));
-        if ((address ? X509_check_ip_asc(cert, bare, 0) : X509_check_host(cert, bare, 0, 0, NULL)) !=
-            1)
+        if ((address ? X509_check_ip_asc(cert, bare, 0)
+                     : X509_check_host(cert, bare, 0, 0, NULL)) != 1)
             return false;
     }
     return true;

@@ -22,8 +22,8 @@ struct kvp_service {
     kvp_daemon daemon;
     kvp_listener listener;
     kvp_front *front;
-    char url[300];       /* with the port, always: for people */
-    char base_url[300];  /* as identifiers have it: without port 443 */
+    char url[300];      /* with the port, always: for people */
+    char base_url[300]; /* as identifiers have it: without port 443 */
 };
 
 static void add_host(kvp_daemon *daemon, const char *host)
@@ -51,7 +51,8 @@ static void set_hosts(kvp_service *service)
         add_host(d, name);
     snprintf(service->url, sizeof(service->url), "https://%s:%u", service->listener.host, d->port);
     if (d->port == 443)
-        snprintf(service->base_url, sizeof(service->base_url), "https://%s", service->listener.host);
+        snprintf(service->base_url, sizeof(service->base_url), "https://%s",
+                 service->listener.host);
     else
         snprintf(service->base_url, sizeof(service->base_url), "%s", service->url);
 }

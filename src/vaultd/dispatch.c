@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a request: the checks in the order in which the service makes them, then the handler. */
+/* The life of a request: the checks in the order in which the service makes them, then the handler.
+ */
 #include "config.h"
 
 #include "vaultd/exchange.h"
@@ -14,9 +15,9 @@
 #include <string.h>
 
 const char *const kvp_api_versions[] = {
-    "7.0",           "7.1-preview", "7.1",           "7.2-preview",        "7.2",
-    "7.3-preview",   "7.3",         "7.4-preview.1", "7.4",                "7.5-preview.1",
-    "7.5",           "7.6-preview.1", "7.6-preview.2", "7.6",              "2025-06-01-preview",
+    "7.0",         "7.1-preview",   "7.1",           "7.2-preview", "7.2",
+    "7.3-preview", "7.3",           "7.4-preview.1", "7.4",         "7.5-preview.1",
+    "7.5",         "7.6-preview.1", "7.6-preview.2", "7.6",         "2025-06-01-preview",
     "2025-07-01",
 };
 const size_t kvp_api_version_count = KVP_ARRAY_LEN(kvp_api_versions);
@@ -98,8 +99,8 @@ static bool authorize(kvp_exchange *ex)
     const kvp_vault_info *vault = &ex->daemon->vault;
     bool hsm = kvp_exchange_is_hsm(ex);
     const char *action = hsm ? ex->route->hsm_action : ex->route->action;
-    const kvp_assignment *found = kvp_role_authorize(vault->kind, &ex->grant, action,
-                                                     hsm ? NULL : ex->route->alternative);
+    const kvp_assignment *found =
+        kvp_role_authorize(vault->kind, &ex->grant, action, hsm ? NULL : ex->route->alternative);
     char path[200], resource[512], full[128];
 
     if (found) {

@@ -25,16 +25,16 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
-#define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
+#define STOP_WAIT_MS 60000                    /* a large RSA key takes its time on a busy machine */
+#define FLUSH_WAIT_MS 30000                   /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct kvp_front {
     const kvp_daemon *daemon;
     struct MHD_Daemon *http;
-    int listen_fd;  /* -1 once libmicrohttpd closes it by itself */
-    int running;    /* requests between their first line and the end of their answer; atomic */
-    bool stopping;  /* atomic */
+    int listen_fd; /* -1 once libmicrohttpd closes it by itself */
+    int running;   /* requests between their first line and the end of their answer; atomic */
+    bool stopping; /* atomic */
 };
 
 /** An exchange and what the front needs to know about its connection. */
@@ -53,7 +53,8 @@ static void visit_free(visit *v)
 }
 
 /* Called with the request line as it came, before anything else is known. */
-static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection KVP_UNUSED)
+static void *on_request_line(void *cls, const char *uri,
+                             struct MHD_Connection *connection KVP_UNUSED)
 {
     kvp_front *front = cls;
     visit *v = kvp_calloc(1, sizeof(*v));
@@ -178,8 +179,8 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
     bool close_after = ex->body_too_large || __atomic_load_n(&front->stopping, __ATOMIC_ACQUIRE);
 
     kvp_exchange_run(ex);
-    response = MHD_create_response_from_buffer(ex->reply.len, ex->reply.data,
-                                               MHD_RESPMEM_MUST_COPY);
+    response =
+        MHD_create_response_from_buffer(ex->reply.len, ex->reply.data, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < ex->header_count; i++)
@@ -241,8 +242,8 @@ static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
 
 static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls, bool dated)
 {
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                     MHD_USE_POLL | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
 
     if (!dated)
         flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;

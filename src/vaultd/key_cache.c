@@ -10,14 +10,16 @@
 typedef struct entry {
     int64_t row;
     kvp_engine_key *key;
-    struct entry *chain;        /* of the bucket */
+    struct entry *chain; /* of the bucket */
     struct entry *older, *newer;
 } entry;
 
 struct kvp_key_cache {
     kvp_lock lock;
-    entry *buckets[BUCKETS]; KVP_GUARDED_BY(lock)
-    entry *oldest, *newest;  KVP_GUARDED_BY(lock)
+    entry *buckets[BUCKETS];
+    KVP_GUARDED_BY(lock)
+    entry *oldest, *newest;
+    KVP_GUARDED_BY(lock)
     size_t count, capacity;
 };
 

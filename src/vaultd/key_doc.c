@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1). */
+/* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1).
+ */
 #include "vaultd/key_doc.h"
 
 #include "base/alloc.h"
@@ -70,8 +71,9 @@ static json_t *jwk_of(const kvp_exchange *ex, const kvp_key_record *record)
     char id[KVP_ID_SIZE];
 
     kvp_key_id(ex, record, true, id, sizeof(id));
-    if (!public || !add(jwk, "kid", json_string(id)) || !add(jwk, "kty", json_string(record->kty)) ||
-        !add_text(jwk, "key_ops", record->ops_json) || json_object_update(jwk, public) != 0) {
+    if (!public || !add(jwk, "kid", json_string(id)) ||
+        !add(jwk, "kty", json_string(record->kty)) || !add_text(jwk, "key_ops", record->ops_json) ||
+        json_object_update(jwk, public) != 0) {
         json_decref(jwk);
         jwk = NULL;
     }
@@ -125,7 +127,8 @@ void kvp_key_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *err
     /* The version came from the path and may be of any length. */
     snprintf(name, sizeof(name), "%s%s%.200s", ex->name, version ? "/" : "", ex->version);
     snprintf(url, sizeof(url), "%s/keys/%s", ex->base_url, name);
-    kvp_refuse(ex, state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
+    kvp_refuse(ex,
+               state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
                name, url);
 }
 
@@ -183,9 +186,9 @@ bool kvp_key_type(const char *kty, kvp_engine_kind *ret_kind, bool *ret_hsm)
         kvp_engine_kind kind;
         bool hsm;
     } types[] = {
-        { "RSA", KVP_ENGINE_RSA, false },    { "RSA-HSM", KVP_ENGINE_RSA, true },
-        { "EC", KVP_ENGINE_EC, false },      { "EC-HSM", KVP_ENGINE_EC, true },
-        { "oct", KVP_ENGINE_OCT, false },    { "oct-HSM", KVP_ENGINE_OCT, true },
+        { "RSA", KVP_ENGINE_RSA, false }, { "RSA-HSM", KVP_ENGINE_RSA, true },
+        { "EC", KVP_ENGINE_EC, false },   { "EC-HSM", KVP_ENGINE_EC, true },
+        { "oct", KVP_ENGINE_OCT, false }, { "oct-HSM", KVP_ENGINE_OCT, true },
     };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(types); i++) {

@@ -37,7 +37,8 @@ static bool read_limit(kvp_exchange *ex, position *at)
     return true;
 }
 
-/* The token is the name of the last item that was sent: a page is found again whatever came or went. */
+/* The token is the name of the last item that was sent: a page is found again whatever came or
+ * went. */
 static bool read_position(kvp_exchange *ex, position *at)
 {
     kvp_buf text = KVP_BUF_INIT(sizeof(at->after));

@@ -200,8 +200,8 @@ static bool find(kvp_exchange *ex, kvp_key_record *record)
 {
     kvp_error error = { .status = KVP_OK };
 
-    if (kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, ex->version, KVP_KEY_LIVE,
-                          record, &error) == KVP_OK)
+    if (kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, ex->version,
+                          KVP_KEY_LIVE, record, &error) == KVP_OK)
         return true;
     kvp_key_missing(ex, KVP_KEY_LIVE, &error);
     return false;
@@ -260,8 +260,8 @@ void kvp_keys_update(kvp_exchange *ex)
     /* The row may have changed meanwhile: what is answered is what is stored now. */
     char version[KVP_VERSION_SIZE];
     snprintf(version, sizeof(version), "%s", record.version);
-    kvp_status status = kvp_store_key_update(ex->daemon->store, &ex->daemon->vault, owner, fields,
-                                             &error);
+    kvp_status status =
+        kvp_store_key_update(ex->daemon->store, &ex->daemon->vault, owner, fields, &error);
     if (status == KVP_OK) {
         kvp_key_record_clear(owner);
         status = kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, version,

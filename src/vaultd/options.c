@@ -44,7 +44,8 @@ static kvp_status set_kind(kvp_options *o, const char *value, kvp_error *reterr)
             return KVP_OK;
         }
     }
-    return kvp_error_set(reterr, KVP_ERR_INVALID, "--kind is vault or managed-hsm, not '%s'", value);
+    return kvp_error_set(reterr, KVP_ERR_INVALID, "--kind is vault or managed-hsm, not '%s'",
+                         value);
 }
 
 static kvp_status set_lifetime(kvp_options *o, const char *value, kvp_error *reterr)

@@ -11,15 +11,18 @@
 
 /* An operation on a key has two paths, with and without version (wire reference, section 4). */
 #define KEY_USE(word, operation, action, alternative, fn)                                          \
-    { "POST", "keys/{name}/{version}/" word, operation, "keys/" action "/action", alternative,     \
-      "keys/" action "/action", BOTH | BODY, fn },                                                 \
-    { "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,               \
-      "keys/" action "/action", BOTH | BODY, fn }
+    { "POST",      "keys/{name}/{version}/" word, operation,   "keys/" action "/action",           \
+      alternative, "keys/" action "/action",      BOTH | BODY, fn },                               \
+    {                                                                                              \
+        "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,             \
+            "keys/" action "/action", BOTH | BODY, fn                                              \
+    }
 
 const kvp_route kvp_routes[] = {
     { "POST", "{tenant}/oauth2/v2.0/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
       kvp_authority_token_v2 },
-    { "POST", "{tenant}/oauth2/token", NULL, NULL, NULL, NULL, OPEN | BOTH, kvp_authority_token_v1 },
+    { "POST", "{tenant}/oauth2/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
+      kvp_authority_token_v1 },
     { "GET", "{tenant}/v2.0/.well-known/openid-configuration", NULL, NULL, NULL, NULL, OPEN | BOTH,
       kvp_authority_openid },
     { "GET", "{tenant}/.well-known/openid-configuration", NULL, NULL, NULL, NULL, OPEN | BOTH,

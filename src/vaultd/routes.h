@@ -9,21 +9,22 @@
 #include "vaultd/exchange.h"
 
 enum {
-    KVP_ROUTE_OPEN = 1 << 0,      /**< no bearer token, no api-version: the authority's own routes */
-    KVP_ROUTE_BODY = 1 << 1,      /**< takes a JSON object */
-    KVP_ROUTE_VAULT = 1 << 2,     /**< vaults have it */
-    KVP_ROUTE_HSM = 1 << 3        /**< Managed HSMs have it */
+    KVP_ROUTE_OPEN = 1 << 0,  /**< no bearer token, no api-version: the authority's own routes */
+    KVP_ROUTE_BODY = 1 << 1,  /**< takes a JSON object */
+    KVP_ROUTE_VAULT = 1 << 2, /**< vaults have it */
+    KVP_ROUTE_HSM = 1 << 3    /**< Managed HSMs have it */
 };
 #define KVP_ROUTE_BOTH (KVP_ROUTE_VAULT | KVP_ROUTE_HSM)
 
 struct kvp_route {
     const char *method;
-    /** Segments: literal (compared without case), `{name}`, `{version}` (may be empty), `{tenant}`. */
+    /** Segments: literal (compared without case), `{name}`, `{version}` (may be empty), `{tenant}`.
+     */
     const char *pattern;
-    const char *operation;        /**< operationName of AuditEvent; NULL for the authority's */
-    const char *action;           /**< of a vault, without its prefix */
-    const char *alternative;      /**< another action of a vault that suffices, or NULL */
-    const char *hsm_action;       /**< of a Managed HSM */
+    const char *operation;   /**< operationName of AuditEvent; NULL for the authority's */
+    const char *action;      /**< of a vault, without its prefix */
+    const char *alternative; /**< another action of a vault that suffices, or NULL */
+    const char *hsm_action;  /**< of a Managed HSM */
     unsigned flags;
     void (*handler)(kvp_exchange *ex);
 };

@@ -141,7 +141,8 @@ kvp_status kvp_store_begin(kvp_store *store, kvp_store_conn **ret_conn,
                            kvp_error *reterr) KVP_NO_THREAD_ANALYSIS
 {
     kvp_lock_take(&store->write_lock);
-    /* IMMEDIATE: to become the writer at once is the only step that can find another process busy. */
+    /* IMMEDIATE: to become the writer at once is the only step that can find another process busy.
+     */
     if (sqlite3_exec(store->writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
         kvp_status status = kvp_store_failed(store->writer, reterr, "beginning a transaction");
         kvp_lock_give(&store->write_lock);
@@ -178,7 +179,8 @@ sqlite3_stmt *kvp_store_prepare(kvp_store_conn *conn, const char *sql, kvp_error
         kvp_error_set(reterr, KVP_ERR_INTERNAL, "too many kept statements");
         return NULL;
     }
-    if (sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
+        SQLITE_OK) {
         kvp_store_failed(conn, reterr, "preparing a statement");
         return NULL;
     }
@@ -277,8 +279,8 @@ kvp_status kvp_store_vault(kvp_store *store, kvp_vault_info *ret_info, kvp_error
         *ret_info = (kvp_vault_info){ .id = sqlite3_column_int64(stmt, 0),
                                       .recoverable_days = sqlite3_column_int(stmt, 6) };
         kvp_store_copy(stmt, 1, ret_info->name, sizeof(ret_info->name));
-        ret_info->kind = strcmp(kvp_store_text(stmt, 2), "vault") == 0 ? KVP_VAULT_STANDARD
-                                                                       : KVP_VAULT_HSM;
+        ret_info->kind =
+            strcmp(kvp_store_text(stmt, 2), "vault") == 0 ? KVP_VAULT_STANDARD : KVP_VAULT_HSM;
         kvp_store_copy(stmt, 3, ret_info->tenant, sizeof(ret_info->tenant));
         kvp_store_copy(stmt, 4, ret_info->subscription, sizeof(ret_info->subscription));
         kvp_store_copy(stmt, 5, ret_info->recovery_level, sizeof(ret_info->recovery_level));

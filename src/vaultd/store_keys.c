@@ -180,8 +180,9 @@ kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_
 
     /* Sealed before the transaction: nothing but the disk is waited for with the writer's lock. */
     if (status == KVP_OK)
-        status = store->unlocked ? kvp_seal_close(&store->seal, place, material, len, &sealed, reterr)
-                                 : kvp_error_set(reterr, KVP_ERR_INTERNAL, "the store is locked");
+        status = store->unlocked
+                     ? kvp_seal_close(&store->seal, place, material, len, &sealed, reterr)
+                     : kvp_error_set(reterr, KVP_ERR_INTERNAL, "the store is locked");
     if (status == KVP_OK)
         status = kvp_store_begin(store, &conn, reterr);
     if (status == KVP_OK) {
@@ -277,8 +278,7 @@ kvp_status kvp_store_key_material(kvp_store *store, const kvp_vault_info *vault,
 }
 
 kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
-                                const kvp_key_record *record, unsigned fields,
-                                kvp_error *reterr)
+                                const kvp_key_record *record, unsigned fields, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
@@ -349,12 +349,12 @@ kvp_status kvp_store_key_list(kvp_store *store, const kvp_vault_info *vault, kvp
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
-        " WHERE k.vault = ?1 AND k.name > ?2 AND (k.deleted IS NOT NULL) = ?3"
-        " ORDER BY k.name LIMIT ?4",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
+                          " WHERE k.vault = ?1 AND k.name > ?2 AND (k.deleted IS NOT NULL) = ?3"
+                          " ORDER BY k.name LIMIT ?4",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
@@ -391,7 +391,8 @@ kvp_status kvp_store_key_versions(kvp_store *store, const kvp_vault_info *vault,
     return status;
 }
 
-/* A statement on one key by name, ?1 the vault and ?2 the name; no row changed is KVP_ERR_NOT_FOUND. */
+/* A statement on one key by name, ?1 the vault and ?2 the name; no row changed is
+ * KVP_ERR_NOT_FOUND. */
 static kvp_status change_key(kvp_store *store, const kvp_vault_info *vault, const char *name,
                              const char *sql, const int64_t *times, kvp_error *reterr)
 {
@@ -437,8 +438,8 @@ kvp_status kvp_store_key_purge(kvp_store *store, const kvp_vault_info *vault, co
                                kvp_error *reterr)
 {
     return change_key(store, vault, name,
-                      "DELETE FROM keys WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL", NULL,
-                      reterr);
+                      "DELETE FROM keys WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL",
+                      NULL, reterr);
 }
 
 kvp_status kvp_store_purge_due(kvp_store *store, int64_t now, kvp_error *reterr)

@@ -12,7 +12,8 @@ static kvp_status insert_roles(kvp_store_conn *conn, int64_t principal, const ch
     for (; *roles; roles++) {
         char id[KVP_UUID_SIZE];
         sqlite3_stmt *stmt = kvp_store_prepare(
-            conn, "INSERT INTO role_assignments (id, principal, role, scope) VALUES (?1, ?2, ?3, '/')",
+            conn,
+            "INSERT INTO role_assignments (id, principal, role, scope) VALUES (?1, ?2, ?3, '/')",
             reterr);
         if (!stmt)
             return KVP_ERR_IO;
@@ -150,7 +151,8 @@ kvp_status kvp_store_principal_list(kvp_store *store,
     return status;
 }
 
-/* What is out of date goes whenever something new comes, so that the table stays small by itself. */
+/* What is out of date goes whenever something new comes, so that the table stays small by itself.
+ */
 static kvp_status forget_tokens(kvp_store_conn *conn, int64_t principal, kvp_error *reterr)
 {
     sqlite3_stmt *stmt =
