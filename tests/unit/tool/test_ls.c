@@ -170,6 +170,7 @@ static const struct {
 } modules[] = {
     { "/nonexistent/module.so", "/nonexistent/module.so" },
     { "/dev/null", "/dev/null" },
+    { "", "is empty" },
     { "libdl.so.2", "no C_GetFunctionList" },
 };
 
