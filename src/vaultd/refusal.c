@@ -109,12 +109,15 @@ static kvp_status expand(kvp_buf *dst, const char *format, const char *const *ar
 {
     kvp_status status = KVP_OK;
     const char *start = format;
+    int count = 0;
 
+    while (arguments[count])
+        count++;
     for (const char *p = format; *p && status == KVP_OK; p++) {
         if (p[0] != '{' || p[1] < '1' || p[1] > '9' || p[2] != '}')
             continue;
         status = kvp_buf_append(dst, start, (size_t)(p - start));
-        if (status == KVP_OK)
+        if (status == KVP_OK && p[1] - '1' < count)
             status = kvp_buf_append_str(dst, arguments[p[1] - '1']);
         p += 2;
         start = p + 1;

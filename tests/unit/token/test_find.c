@@ -17,6 +17,7 @@ static CK_BBOOL yes = CK_TRUE;
 static CK_OBJECT_HANDLE found[600];
 
 #define MAX KVP_ARRAY_LEN(found)
+#define PROFILES 1 /* objects of every token */
 #define FIND(attrs) fake_find(token, (attrs), KVP_ARRAY_LEN(attrs), found, MAX)
 
 static void setup(void)
@@ -60,7 +61,7 @@ static void version_of(CK_OBJECT_HANDLE handle, char ret[33])
 
 START_TEST(all_objects_are_one_list_and_no_get)
 {
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 6);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 6);
     ck_assert_uint_eq(fake_requests.lists, 1);
     ck_assert_uint_eq(fake_total(), 1);
 }
@@ -164,8 +165,27 @@ START_TEST(disabled_and_hidden_keys_are_not_shown)
     fake_set_enabled("beta", false);
     fake_add_ec("delta-9");
     token->config.keys = globs;
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 4);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 4);
     token->config.keys = NULL;
+}
+END_TEST
+
+START_TEST(a_token_tells_its_profile_without_a_request)
+{
+    CK_OBJECT_CLASS profile_class = CKO_PROFILE;
+    CK_PROFILE_ID id = CKP_INVALID_ID;
+    kvp_call call = fake_call();
+    CK_ATTRIBUTE label[] = { ATTR_TEXT(CKA_LABEL, "mine") };
+    CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, profile_class), ATTR_VALUE(CKA_TOKEN, yes) };
+    ck_assert_uint_eq(FIND(attrs), PROFILES);
+    fake_get(token, found[0], CKA_PROFILE_ID, &id, sizeof(id));
+    ck_assert_uint_eq(id, CKP_BASELINE_PROVIDER);
+    ck_assert_rv(kvp_object_destroy(&call, &token->session, found[0]), CKR_ACTION_PROHIBITED);
+    ck_assert_rv(kvp_object_set_attributes(&call, &token->session, found[0], label, 1),
+                 CKR_ACTION_PROHIBITED);
+    kvp_object_store_restart(token->slot.objects);
+    ck_assert_uint_eq(FIND(attrs), PROFILES);
+    ck_assert_uint_eq(fake_total(), 0);
 }
 END_TEST
 
@@ -422,11 +442,11 @@ END_TEST
 
 START_TEST(a_new_key_shows_up_after_the_age)
 {
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 6);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 6);
     fake_add_ec("delta");
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 6);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 6);
     fake_sleep(KVP_OBJECT_AGE_MS);
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 8);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 8);
 }
 END_TEST
 
@@ -436,7 +456,7 @@ START_TEST(a_deleted_key_disappears_and_its_pinned_handle_stays_readable)
     CK_OBJECT_HANDLE handle = fake_find_one(token, CKO_PUBLIC_KEY, "beta");
     fake_remove("beta");
     fake_sleep(KVP_OBJECT_AGE_MS);
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 4);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 4);
     version_of(handle, version);
 }
 END_TEST
@@ -577,7 +597,7 @@ START_TEST(results_come_in_pieces_and_do_not_change)
         ck_assert_rv(kvp_find_next(&call, &token->session, found + total, 1, &count), CKR_OK);
         total += count;
     } while (count);
-    ck_assert_uint_eq(total, 6);
+    ck_assert_uint_eq(total, PROFILES + 6);
     ck_assert_rv(kvp_find_final(&call, &token->session), CKR_OK);
 }
 END_TEST
@@ -596,7 +616,7 @@ END_TEST
 START_TEST(a_token_with_a_pin_shows_nothing_before_login)
 {
     token->config.credential = kvp_strdup("pin");
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 0);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 0);
     ck_assert_uint_eq(fake_total(), 0);
 
     token->slot.logged_in = true;
@@ -630,7 +650,7 @@ START_TEST(a_managed_hsm_shows_pairs_and_secret_keys)
 {
     CK_ATTRIBUTE secrets[] = { ATTR_VALUE(CKA_CLASS, secret_class) };
     CK_KEY_TYPE type;
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 4);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 4);
     ck_assert_uint_eq(fake_requests.lists, 1);
     ck_assert_uint_eq(fake_requests.batches, 1);
     ck_assert_uint_eq(FIND(secrets), 2);
@@ -669,7 +689,7 @@ START_TEST(short_memory_fails_the_search_and_nothing_else)
             break;
         }
     }
-    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), 6);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 6);
 }
 END_TEST
 
@@ -686,6 +706,7 @@ int main(void)
     tcase_add_test(tc, a_template_that_needs_documents_reads_them_in_one_batch);
     tcase_add_test(tc, documents_are_kept_while_the_list_shows_nothing_new);
     tcase_add_test(tc, disabled_and_hidden_keys_are_not_shown);
+    tcase_add_test(tc, a_token_tells_its_profile_without_a_request);
     tcase_add_test(tc, impossible_templates_make_no_request);
     suite_add_tcase(suite, tc);
     tc = tcase_create("exact");
