@@ -31,7 +31,7 @@ async function made() {
     await check("createRsaKey hsm", async () => {
         const key = await client.createRsaKey(vault.name("rsa-hsm"), { hsm: true });
         assert.equal(key.keyType, "RSA-HSM");
-        assert.equal(key.properties.hsmPlatform, "1");
+        assert.match(key.properties.hsmPlatform, /^[12]$/);
     });
     for (const [curve, width] of [["P-256", 32], ["P-384", 48], ["P-521", 66], ["P-256K", 32]]) {
         await check(`createEcKey ${curve}`, async () => {

@@ -8,6 +8,7 @@ and a sentence; exceptions.json names differences as "KIND PLACE".
 
 import base64
 import binascii
+import json
 import re
 from collections import namedtuple
 
@@ -149,31 +150,38 @@ class Comparer:
         if not isinstance(item, dict):
             self.differ("type", "value[]", f"object expected, got {brief(item)}")
             return
-        for name in set.intersection(*shapes) - set(item):
-            self.differ("missing", f"value[].{name}", f"not in {brief(item)}")
         optional = {"tags", "managed", "contentType"}
+        for name in set.intersection(*shapes) - set(item) - optional:
+            self.differ("missing", f"value[].{name}", f"not in {brief(item)}")
         for name in set(item) - set.union(*shapes) - optional:
             self.differ("extra", f"value[].{name}", f"no recorded item has it; got {brief(item)}")
 
     def _envelope(self, recorded, actual):
-        for name in recorded:
-            if name not in actual:
-                self.differ("missing", name, f"the service says {brief(recorded[name])}")
-        for name in actual:
-            if name not in recorded:
-                self.differ("extra", name, f"got {brief(actual[name])}")
-        link = actual.get("nextLink")
-        if link is not None:
-            if not isinstance(link, str) or not link.startswith(self.mapping.base + "/"):
-                self.differ("form", "nextLink", f"{self.mapping.base}/… expected, got {brief(link)}")
-            elif "skiptoken=" not in link or ("api-version=" not in link and not self._hsm()):
-                self.differ("form", "nextLink", f"$skiptoken and api-version expected in {link}")
-            elif isinstance(recorded.get("nextLink"), str):
-                self.mapping.learn_link(recorded["nextLink"], link)
+        """Beside the items: nextLink, which ends as null on a vault and is left out by an HSM."""
+        for name in recorded.keys() ^ actual.keys():
+            if name != "nextLink":
+                kind = "missing" if name in recorded else "extra"
+                self.differ(kind, name, brief(recorded.get(name, actual.get(name))))
+        self._next_link(recorded, actual)
         limit = re.search(r"maxresults=(\d+)", self.exchange.query)
         if len(actual["value"]) > (int(limit.group(1)) if limit else 25):
             if "Microsoft.Authorization" not in self.exchange.path:
                 self.differ("value", "value", f"{len(actual['value'])} items in one page")
+
+    def _next_link(self, recorded, actual):
+        # Lists without pages (roles, say) have no such member in any answer.
+        link = actual.get("nextLink")
+        if link is None:
+            if "nextLink" in recorded and not self._hsm() and "nextLink" not in actual:
+                self.differ("missing", "nextLink", "null expected on the last page")
+            elif "nextLink" in actual and self._hsm():
+                self.differ("extra", "nextLink", "a Managed HSM leaves it out on the last page")
+        elif not isinstance(link, str) or not link.startswith(self.mapping.base + "/"):
+            self.differ("form", "nextLink", f"{self.mapping.base}/… expected, got {brief(link)}")
+        elif "skiptoken=" not in link or ("api-version=" not in link and not self._hsm()):
+            self.differ("form", "nextLink", f"$skiptoken and api-version expected in {link}")
+        elif isinstance(recorded.get("nextLink"), str):
+            self.mapping.learn_link(recorded["nextLink"], link)
 
     def _item_path(self, item, recorded=False):
         url = item.get("kid") or item.get("id") or "" if isinstance(item, dict) else ""
@@ -337,6 +345,16 @@ class Comparer:
         else:
             self._exact(recorded, actual, place)
 
+    def _data(self, recorded, actual, place, *_):
+        """A release policy: the service writes its JSON anew."""
+        try:
+            policies = [json.loads(decode(base64.urlsafe_b64decode, v)) for v in (recorded, actual)]
+        except ValueError:
+            self.differ("form", place, f"base64url of JSON expected, got {brief(actual)}")
+            return
+        if policies[0] != policies[1]:
+            self.differ("value", place, f"{policies[0]} expected, got {policies[1]}")
+
     def _message(self, recorded, actual, place, *_):
         """Word for word, but for identifiers, names of the vault and who called."""
         expected = self.mapping.expect(recorded)
@@ -367,7 +385,7 @@ LEAVES = {
     "iv": Comparer._b64url, "tag": Comparer._b64url, "x5t": Comparer._b64url,
     "cer": Comparer._der, "csr": Comparer._der,
     "request_id": Comparer._hex, "serialnumber": Comparer._serial,
-    "value": Comparer._value, "message": Comparer._message,
+    "value": Comparer._value, "message": Comparer._message, "data": Comparer._data,
 }
 
 

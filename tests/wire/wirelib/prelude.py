@@ -7,6 +7,7 @@ Known are only their last attributes, from the answer in which they first appear
 
 import time
 
+from .forge import unb64url
 from .recording import BIRTHS
 from .vault import API
 
@@ -69,6 +70,8 @@ def _key(body):
     for name in ("crv", "key_ops"):
         if name in key:
             document[name] = key[name]
+    if "n" in key:
+        document["key_size"] = len(unb64url(key["n"])) * 8
     if "tags" in body:
         document["tags"] = body["tags"]
     return document
@@ -76,8 +79,10 @@ def _key(body):
 
 def _certificate(vault, name):
     """A self-signed certificate, waited for: its secret is what the recording speaks of."""
-    vault.call("POST", f"/certificates/{name}/create?api-version={API}",
-               {"policy": {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=Prelude"}}})
+    policy = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=Prelude"}}
+    answer = vault.call("POST", f"/certificates/{name}/create?api-version={API}", {"policy": policy})
+    if answer.status != 202:
+        return False
     for _ in range(200):
         answer = vault.call("GET", f"/secrets/{name}?api-version={API}")
         if answer.status == 200:

@@ -73,9 +73,26 @@ class Scenario:
         data = json.loads(path.read_text(encoding="utf-8"))
         self.name = str(path.relative_to(root))[:-len(".json")]
         self.recorded = data["recorded"]
-        self.service = data["service"]
         self.exchanges = [Exchange(self, i, e) for i, e in enumerate(data["exchanges"])]
+        self.service = self._service(data["service"])
+        self._find_transients()
         self.hosts = {e.host for e in self.exchanges if not e.to_login}
+
+    def _service(self, label):
+        """The kind of server that spoke, by its own headers: a recording may be filed wrongly."""
+        for e in self.exchanges:
+            if "x-ms-server-latency" in e.response["headers"]:
+                return "managed-hsm"
+            if {"pragma", "x-ms-keyvault-service-version"} <= e.response["headers"].keys():
+                return "vault"
+        return label
+
+    def _find_transients(self):
+        """A deleted object that "was not found" and in the next request was something else."""
+        for e, after in zip(self.exchanges, self.exchanges[1:]):
+            if (e.status == 404 != after.status and e.path.startswith("/deleted")
+                    and (e.method, e.url) == (after.method, after.url)):
+                e.transient = True
 
     def objects(self):
         """Every (collection, name) a request speaks of, and ("issuers", name), ("contacts", "")."""
