@@ -125,10 +125,11 @@ json_t *kvp_certificate_item(const kvp_exchange *ex, const kvp_certificate_recor
     if (record->der.len > 0)
         ok = ok && kvp_x509_read(record->der.data, record->der.len, &facts, NULL) == KVP_OK &&
              kvp_json_add(item, "x5t", json_string(facts.sha1));
-    /* `subject` has been an empty string in all recordings. */
-    ok = ok && kvp_json_add(item, "attributes", attributes_of(ex, record, false)) &&
+    /* Live items have `subject`, an empty string in all recordings; deleted ones the recovery level. */
+    bool live = record->deleted == KVP_TIME_NONE;
+    ok = ok && kvp_json_add(item, "attributes", attributes_of(ex, record, !live)) &&
          kvp_json_add_text(item, "tags", record->tags_json) &&
-         kvp_json_add(item, "subject", json_string(""));
+         (!live || kvp_json_add(item, "subject", json_string("")));
     kvp_x509_facts_clear(&facts);
     if (ok)
         return item;

@@ -236,15 +236,17 @@ static bool make_operation(kvp_exchange *ex, const kvp_certificate_record *recor
                            const kvp_policy_use *use, const kvp_engine_key *key,
                            kvp_certificate_operation *ret)
 {
+    json_t *name = json_pack("{s:s}", "name", use->issuer); /* and no more of it (recorded) */
     kvp_buf issuer = KVP_BUF_INIT(0);
     kvp_error error = { .status = KVP_OK };
 
     memcpy(ret->version, record->version, sizeof(ret->version));
     ret->kind = (int)key->kind;
     if (kvp_ident_version(ret->request_id) == KVP_OK &&
-        kvp_json_write(use->issuer_json, false, &issuer) == KVP_OK)
+        name && kvp_json_write(name, false, &issuer) == KVP_OK)
         ret->issuer_json = kvp_strdup(kvp_buf_str(&issuer));
     kvp_buf_clear(&issuer);
+    json_decref(name);
     if (!ret->issuer_json)
         return no_memory(ex);
     if (kvp_x509_request(&use->profile, key, &ret->csr, &error) == KVP_OK)

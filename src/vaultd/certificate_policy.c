@@ -175,9 +175,6 @@ static json_t *sans(kvp_exchange *ex, const json_t *given)
     for (int kind = 0; kind < KVP_X509_SAN_KIND_COUNT && ok; kind++) {
         const char *name = kvp_x509_san_names[kind];
         const json_t *array = NULL;
-        /* Older versions do not know the last two, and what is unknown is ignored. */
-        if (kind >= KVP_X509_SAN_URI && !kvp_exchange_since(ex, "2025-06-01-preview") )
-            break;
         ok = kvp_member_array(ex, given, name, &array);
         if (!ok || !array)
             continue;
@@ -391,6 +388,21 @@ static bool check(kvp_exchange *ex, const json_t *policy)
     return false;
 }
 
+/*
+ * A copy of the X.509 properties of a request with only the sorts of names its version knows: older
+ * ones do not know the last two, and what is unknown is ignored. NULL for NULL and without memory.
+ */
+static json_t *known_names(const kvp_exchange *ex, const json_t *given)
+{
+    json_t *copy = json_deep_copy(given), *names = json_object_get(copy, "sans");
+
+    for (int kind = KVP_X509_SAN_URI; kind < KVP_X509_SAN_KIND_COUNT; kind++) {
+        if (!kvp_exchange_since(ex, "2025-06-01-preview"))
+            json_object_del(names, kvp_x509_san_names[kind]);
+    }
+    return copy;
+}
+
 json_t *kvp_policy_read(kvp_exchange *ex, const json_t *given, const json_t *base)
 {
     json_t *result = json_object();
@@ -400,14 +412,16 @@ json_t *kvp_policy_read(kvp_exchange *ex, const json_t *given, const json_t *bas
         json_decref(result);
         return NULL;
     }
+    json_t *x509 = known_names(ex, new.x509);
     json_t *issuer_json = issuer(ex, new.issuer ? new.issuer : old.issuer);
-    bool ok = issuer_json &&
+    bool ok = issuer_json && (x509 || !new.x509) &&
               add_section(ex, result, "key_props", key_props, overlay_key_props, old.key, new.key) &&
               add_section(ex, result, "secret_props", secret_props, overlay, old.secret,
                           new.secret) &&
-              add_section(ex, result, "x509_props", x509_props, overlay, old.x509, new.x509) &&
+              add_section(ex, result, "x509_props", x509_props, overlay, old.x509, x509) &&
               add_actions(ex, result, new.actions ? new.actions : old.actions, issuer_json) &&
               check(ex, result);
+    json_decref(x509);
     json_decref(issuer_json);
     return finished(ex, result, ok);
 }
@@ -419,6 +433,9 @@ static json_t *sans_of(const kvp_x509_facts *facts)
 
     for (int kind = 0; kind < KVP_X509_SAN_KIND_COUNT && ok; kind++) {
         const char *name = kvp_x509_san_names[kind];
+        /* The three that all versions know are always there (recorded). */
+        if (kind < KVP_X509_SAN_URI)
+            ok = kvp_json_add(result, name, json_array());
         for (size_t i = 0; i < facts->san_count && ok; i++) {
             if ((int)facts->sans[i].kind != kind)
                 continue;
@@ -542,7 +559,6 @@ void kvp_policy_use_of(const json_t *policy, kvp_policy_use *ret)
     ret->exportable = json_is_true(json_object_get(key, "exportable"));
     ret->reuse_key = json_is_true(json_object_get(key, "reuse_key"));
     ret->pem = kvp_ident_casecmp(type, KVP_X509_TYPE_PEM) == 0;
-    ret->issuer_json = json_object_get(policy, "issuer");
-    ret->issuer = json_string_value(json_object_get(ret->issuer_json, "name"));
+    ret->issuer = json_string_value(json_object_get(json_object_get(policy, "issuer"), "name"));
     use_x509(json_object_get(policy, "x509_props"), &ret->profile);
 }

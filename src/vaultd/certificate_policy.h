@@ -27,7 +27,6 @@ typedef struct kvp_policy_use {
     const char *crv;       /**< NULL for RSA */
     bool exportable, reuse_key, pem;
     const char *issuer;
-    const json_t *issuer_json;
     kvp_x509_profile profile;
 } kvp_policy_use;
 /** Take a policy apart that kvp_policy_read made. */
