@@ -39,7 +39,16 @@ void kvp_secrets_delete(kvp_exchange *ex)
 
 void kvp_secrets_get_deleted(kvp_exchange *ex)
 {
-    answer(ex, KVP_KEY_DELETED);
+    KVP_CLEANUP(kvp_secret_record_clear) kvp_secret_record record = { .row = 0 };
+    kvp_error error = { .status = KVP_OK };
+
+    if (kvp_store_secret_get(ex->daemon->store, &ex->daemon->vault, ex->name, NULL, KVP_KEY_DELETED,
+                             &record, &error) != KVP_OK)
+        kvp_secret_missing(ex, KVP_KEY_DELETED, &error);
+    else if (!record.enabled) /* although no value would be shown (recorded) */
+        kvp_refuse(ex, KVP_REFUSE_SECRET_DISABLED, "get");
+    else
+        kvp_secret_answer(ex, &record, NULL);
 }
 
 void kvp_secrets_recover(kvp_exchange *ex)
