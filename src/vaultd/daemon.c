@@ -131,6 +131,10 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
     if (status == KVP_OK)
         status = kvp_datadir_retarget(&service->dir, service->daemon.vault.name, service->base_url,
                                       reterr);
+    /* Sub-commands show identifiers as the daemon would. */
+    if (status == KVP_OK)
+        status = kvp_store_setting_put(service->daemon.store, &service->daemon.vault,
+                                       KVP_SETTING_URL, service->base_url, reterr);
     if (status == KVP_OK)
         status = start_front(service, reterr);
     if (status != KVP_OK) {

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
@@ -172,6 +173,17 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
     return ex->method != NULL;
 }
 
+static void add_date(struct MHD_Response *response)
+{
+    char text[40];
+    time_t now = (time_t)kvp_ident_now();
+    struct tm tm = { 0 };
+
+    gmtime_r(&now, &tm);
+    if (strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, text);
+}
+
 static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Connection *connection)
 {
     struct MHD_Response *response;
@@ -184,6 +196,8 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
         return MHD_NO;
     for (size_t i = 0; i < ex->header_count; i++)
         MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value);
+    if (!kvp_exchange_is_hsm(ex))
+        add_date(response);
     if (close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     gnutls_session_t session = session_of(connection);
@@ -239,13 +253,12 @@ static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
     kvp_note("http: %s", text);
 }
 
-static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls, bool dated)
+static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls)
 {
+    /* A Managed HSM's answers have no Date, a vault's do: see add_date. */
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 
-    if (!dated)
-        flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;
     /* The logger comes first: it is only used for options that follow it. */
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
@@ -269,8 +282,7 @@ kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair
     }
     front->daemon = daemon;
     front->listen_fd = fd;
-    /* A Managed HSM's answers were recorded without Date. */
-    front->http = start_http(front, tls, daemon->vault.kind != KVP_VAULT_HSM);
+    front->http = start_http(front, tls);
     if (!front->http) {
         close(fd);
         kvp_free(front);
