@@ -43,6 +43,9 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_OBJECT_ID, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
     ROW(CKA_VALUE, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
 
+    /* profiles (§4.14): only ours, made with the store */
+    ROW(CKA_PROFILE_ID, ULONG, PROFILE, LISTED, NONE, kvp_get_absent),
+
     /* keys (§4.7) */
     ROW(CKA_KEY_TYPE, ULONG, KEY, REQUIRED | GENERATE, NONE, kvp_get_key_type),
     ROW(CKA_ID, BYTES, KEY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_id),
@@ -120,6 +123,8 @@ unsigned kvp_class_who(CK_OBJECT_CLASS cls)
     switch (cls) {
     case CKO_DATA:
         return KVP_IS_DATA;
+    case CKO_PROFILE:
+        return KVP_IS_PROFILE;
     case CKO_PUBLIC_KEY:
         return KVP_IS_PUBLIC;
     case CKO_PRIVATE_KEY:

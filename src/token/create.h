@@ -23,6 +23,12 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
                              kvp_key *key, CK_OBJECT_HANDLE *ret);
 
 /**
+ * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.1 §3): they live as long as
+ * the store. KVP_ERR_NO_MEMORY.
+ */
+kvp_status kvp_profiles_new(kvp_object_store *store);
+
+/**
  * A session secret key with @value. @mechanism is that of generation, CK_UNAVAILABLE_INFORMATION
  * for other origins. The template was checked by kvp_template_check for KVP_IS_SECRET.
  */

@@ -318,8 +318,6 @@ static CK_RV find_token_objects(search *s)
 static CK_RV find_session_objects(search *s)
 {
     KVP_CLEANUP(kvp_record_list_clear) kvp_record_list all = { 0 };
-    if (!s->plan.sessions)
-        return CKR_OK;
     if (kvp_store_snapshot(s->store, false, true, &all) != KVP_OK)
         return CKR_HOST_MEMORY;
     CK_RV rv = CKR_OK;

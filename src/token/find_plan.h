@@ -22,7 +22,6 @@
 #define KVP_FIND_REFS 4
 
 typedef struct kvp_find_plan {
-    bool sessions;      /**< session objects can match */
     unsigned who;       /**< kinds of token objects that can match (KVP_IS_ bits), 0: none */
     bool documents;     /**< matching needs bundles */
     bool exact;         /**< the template has a label or an id */

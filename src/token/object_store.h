@@ -32,7 +32,7 @@ struct kvp_object_store {
     kvp_record **current;    /**< owned; current versions that are shown, by name without case */
     size_t count, size;
     kvp_record *others;      /**< older versions, gone and disabled keys, whose handles stay */
-    kvp_record *sessions;    /**< session objects */
+    kvp_record *sessions;    /**< session objects, and profiles, which are not the vault's either */
     struct kvp_handle_entry {
         CK_OBJECT_HANDLE handle;
         kvp_object *object;
@@ -140,7 +140,7 @@ typedef enum kvp_known {
 kvp_known kvp_store_known(kvp_object_store *store, const kvp_key_ref *ref, kvp_record **ret);
 /** Whether the last listing is still believed. */
 bool kvp_store_is_listed(kvp_object_store *store);
-/** Pin every current version (and @sessions: every session object) into @ret. */
+/** Pin every current version (@token), every session object and profile (@sessions) into @ret. */
 kvp_status kvp_store_snapshot(kvp_object_store *store, bool token, bool sessions,
                               kvp_record_list *ret);
 /** Pin the records that the last listing could not settle. */

@@ -58,7 +58,7 @@ enum { KVP_RECORD_OBJECTS = 2 };
 struct kvp_record {
     kvp_object_store *store;
     char *name;                 /**< of the vault key; NULL for session objects */
-    CK_SESSION_HANDLE session;  /**< of a session object: who made it */
+    CK_SESSION_HANDLE session;  /**< of a session object: who made it; none for a profile */
     _Atomic(kvp_document *) document;
     /* The store's lock guards what follows. */
     kvp_document *replaced;     /**< freed when pins is 0 */
@@ -105,7 +105,7 @@ bool kvp_key_ref_from_unique_id(const void *bytes, size_t len, kvp_key_ref *ret,
 /** `https://vault/keys/name/version` of the vault at @url. */
 bool kvp_key_ref_from_key_id(const char *url, const void *bytes, size_t len, kvp_key_ref *ret);
 
-/** `private`, `public`, `secret-key`, `data`: as in PKCS#11 URIs (RFC 7512 §2.3). */
+/** `private`, `public`, `secret-key`, `data`, as in PKCS#11 URIs (RFC 7512 §2.3); `profile`. */
 const char *kvp_class_word(CK_OBJECT_CLASS cls);
 
 /**

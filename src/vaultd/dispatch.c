@@ -9,6 +9,7 @@
 #include "vaultd/note.h"
 #include "vaultd/roles.h"
 #include "vaultd/routes.h"
+#include "vaultd/store_objects.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,6 +141,30 @@ static bool authorize(kvp_exchange *ex)
     return false;
 }
 
+/* The key and the secret of a certificate are made, changed and deleted by way of the certificate. */
+static bool check_managed(kvp_exchange *ex)
+{
+    bool key = strstr(ex->route->pattern, "keys/") != NULL;
+    kvp_object_state state = { .managed = false };
+    kvp_error error = { .status = KVP_OK };
+    char word[32];
+
+    if (!(ex->route->flags & KVP_ROUTE_UNMANAGED) || kvp_exchange_is_hsm(ex))
+        return true;
+    kvp_status status = kvp_store_object_state(ex->daemon->store, &ex->daemon->vault,
+                                               key ? KVP_OBJECT_KEY : KVP_OBJECT_SECRET, ex->name,
+                                               &state, &error);
+    if (status == KVP_ERR_NOT_FOUND || (status == KVP_OK && !state.managed))
+        return true;
+    /* KeyDelete, SecretDelete: the word behind the collection, as the recorded refusal has it. */
+    kvp_ident_lower(word, sizeof(word), ex->route->operation + strlen(key ? "Key" : "Secret"));
+    if (status == KVP_OK)
+        kvp_refuse(ex, key ? KVP_REFUSE_KEY_MANAGED : KVP_REFUSE_SECRET_MANAGED, word);
+    else
+        kvp_exchange_failed(ex, &error);
+    return false;
+}
+
 static bool read_body(kvp_exchange *ex)
 {
     json_error_t error;
@@ -188,7 +213,7 @@ static void run_checked(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
         return;
     }
-    if (read_body(ex))
+    if (check_managed(ex) && read_body(ex))
         ex->route->handler(ex);
 }
 
@@ -213,7 +238,7 @@ static void add_vault_headers(kvp_exchange *ex)
     kvp_exchange_header(ex, "Expires", "-1");
     kvp_exchange_header(ex, "Strict-Transport-Security", "max-age=31536000;includeSubDomains");
     kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
-    kvp_exchange_header(ex, "x-ms-keyvault-service-version", PACKAGE_VERSION);
+    kvp_exchange_header(ex, "x-ms-keyvault-service-version", PACKAGE_VERSION ".0");
     add_network_info(ex);
     if (ex->client_request_id)
         kvp_exchange_header(ex, "x-ms-client-request-id", ex->client_request_id);

@@ -26,7 +26,7 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 10000
+#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
 #define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -57,9 +57,14 @@ static void visit_free(visit *v)
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection KVP_UNUSED)
 {
     kvp_front *front = cls;
-    visit *v = kvp_calloc(1, sizeof(*v));
+    visit *v;
 
-    __atomic_add_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
+    /* Counted first, then looked at: kvp_front_stop does the reverse, so that a request is either
+     * waited for or not begun. */
+    __atomic_add_fetch(&front->running, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&front->stopping, __ATOMIC_SEQ_CST))
+        return NULL;
+    v = kvp_calloc(1, sizeof(*v));
     if (!v)
         return NULL;
     v->ex = kvp_exchange_new(front->daemon);
@@ -296,10 +301,10 @@ void kvp_front_stop(kvp_front *front)
 {
     if (!front)
         return;
-    __atomic_store_n(&front->stopping, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&front->stopping, true, __ATOMIC_SEQ_CST);
     int fd = MHD_quiesce_daemon(front->http);
     int64_t until = kvp_clock_mono_ms() + STOP_WAIT_MS;
-    while (__atomic_load_n(&front->running, __ATOMIC_ACQUIRE) > 0 && kvp_clock_mono_ms() < until)
+    while (__atomic_load_n(&front->running, __ATOMIC_SEQ_CST) > 0 && kvp_clock_mono_ms() < until)
         kvp_clock_sleep_ms(5);
     MHD_stop_daemon(front->http);
     if (fd >= 0)

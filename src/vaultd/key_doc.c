@@ -36,7 +36,7 @@ static json_t *attributes_of(const kvp_exchange *ex, const kvp_key_record *recor
          add(a, "recoveryLevel", json_string(vault->recovery_level));
     if (kvp_exchange_since(ex, "7.1"))
         ok = ok && add(a, "recoverableDays", json_integer(vault->recoverable_days));
-    if (kvp_exchange_since(ex, "7.3-preview"))
+    if (kvp_exchange_since(ex, "7.3-preview") && !record->managed) /* recorded so */
         ok = ok && add(a, "exportable", json_boolean(record->exportable));
     if (kvp_exchange_since(ex, "7.5-preview.1"))
         ok = ok && add(a, "hsmPlatform", json_string("0")); /* every key lives in software here */
@@ -86,6 +86,7 @@ json_t *kvp_key_bundle(const kvp_exchange *ex, const kvp_key_record *record)
     if (add_deletion(ex, record, bundle) && add(bundle, "key", jwk_of(ex, record)) &&
         add(bundle, "attributes", attributes_of(ex, record)) &&
         add_text(bundle, "tags", record->tags_json) &&
+        (!record->managed || add(bundle, "managed", json_true())) &&
         (!kvp_exchange_since(ex, "7.3-preview") ||
          add_text(bundle, "release_policy", record->policy_json)))
         return bundle;
@@ -101,7 +102,8 @@ json_t *kvp_key_item(const kvp_exchange *ex, const kvp_key_record *record, bool 
     kvp_key_id(ex, record, with_version, id, sizeof(id));
     if (add_deletion(ex, record, item) && add(item, "kid", json_string(id)) &&
         add(item, "attributes", attributes_of(ex, record)) &&
-        add_text(item, "tags", record->tags_json))
+        add_text(item, "tags", record->tags_json) &&
+        (!record->managed || add(item, "managed", json_true())))
         return item;
     json_decref(item);
     return NULL;

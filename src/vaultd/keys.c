@@ -91,6 +91,8 @@ static void add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key
     kvp_buf_clear(&material);
     if (status == KVP_ERR_REFUSED) {
         kvp_refuse(ex, KVP_REFUSE_KEY_IS_DELETED, record->name);
+    } else if (status == KVP_ERR_UNSUPPORTED) { /* a certificate came between */
+        kvp_refuse(ex, KVP_REFUSE_KEY_MANAGED, "create");
     } else if (status != KVP_OK) {
         kvp_exchange_failed(ex, &error);
     } else {

@@ -71,7 +71,7 @@ static bool add_numbers(json_t *jwk, const EVP_PKEY *pkey, const member *members
              BN_num_bytes(bn) <= (int)sizeof(bytes);
         int len = ok ? (width ? BN_bn2binpad(bn, bytes, width) : BN_bn2bin(bn, bytes)) : -1;
         ok = ok && len > 0 &&
-             json_object_set_new(jwk, members[i].name, kvp_json_bytes(bytes, (size_t)len)) == 0;
+             json_object_set_new(jwk, members[i].name, kvp_json_base64url(bytes, (size_t)len)) == 0;
         kvp_wipe(bytes, sizeof(bytes));
         BN_clear_free(bn);
     }

@@ -11,6 +11,18 @@
     "A key with (name/id) {1} was not found in this key vault. If you recently deleted this key "   \
     "you may be able to recover it using the correct recovery command. For help resolving this "   \
     "issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
+#define GONE(what)                                                                                 \
+    "A " what " with (name/id) {1} was not found in this key vault. If you recently deleted this " \
+    what " you may be able to recover it using the correct recovery command. For help resolving "  \
+    "this issue, please see https://go.microsoft.com/fwlink/?linkid=2125182"
+#define RECOVERABLE(What, what)                                                                    \
+    What " {1} is currently in a deleted but recoverable state, and its name cannot be reused; in " \
+    "this state, the " what " can only be recovered or purged."
+#define MANAGED(what)                                                                              \
+    "Operation \"{1}\" is not allowed on this " what ", since it is associated with a certificate. " \
+    "Perform the operation on the corresponding certificate. For more information refer to "       \
+    "https://docs.microsoft.com/en-us/azure/key-vault/certificates/about-certificates"             \
+    "#composition-of-a-certificate"
 #define RBAC_TEXT                                                                                  \
     "Caller is not authorized to perform action on resource.\r\n"                                  \
     "If role assignments, deny assignments or role definitions were changed recently, please "     \
@@ -114,6 +126,64 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                   0),
     [KVP_REFUSE_RNG_COUNT] = BAD("GetRandomBytesRequest: count cannot be greater than 128 or less "
                                  "than 1", 0),
+    [KVP_REFUSE_SECRET_NOT_FOUND] = { 404, "SecretNotFound", NULL, GONE("secret"), NULL, NULL, 1 },
+    [KVP_REFUSE_CERTIFICATE_NOT_FOUND] = { 404, "CertificateNotFound", NULL, GONE("certificate"),
+                                           NULL, NULL, 1 },
+    [KVP_REFUSE_DELETED_SECRET_NOT_FOUND] = { 404, "SecretNotFound", NULL,
+                                              "Deleted Secret not found: {1}", NULL, NULL, 1 },
+    [KVP_REFUSE_DELETED_CERTIFICATE_NOT_FOUND] = { 404, "CertificateNotFound", NULL,
+                                                   "Deleted Certificate not found: {1}", NULL, NULL,
+                                                   1 },
+    [KVP_REFUSE_SECRET_IS_DELETED] = { 409, "Conflict", "ObjectIsDeletedButRecoverable",
+                                       RECOVERABLE("Secret", "secret"), NULL, NULL, 1 },
+    [KVP_REFUSE_CERTIFICATE_IS_DELETED] = { 409, "Conflict", "ObjectIsDeletedButRecoverable",
+                                            RECOVERABLE("Certificate", "certificate"), NULL, NULL,
+                                            1 },
+    [KVP_REFUSE_NOT_DELETED] = { 400, "MethodNotAllowed", "RequestNotAllowedOnNonDeletedObject",
+                                 "{1} exists already: {2}", NULL, NULL, 2 },
+    [KVP_REFUSE_SECRET_DISABLED] = FORBIDDEN("SecretDisabled",
+                                             "Operation {1} is not allowed on a disabled secret."),
+    [KVP_REFUSE_KEY_MANAGED] = FORBIDDEN("KeyManagedByKeyVault", MANAGED("key")),
+    [KVP_REFUSE_SECRET_MANAGED] = FORBIDDEN("SecretManagedByKeyVault", MANAGED("secret")),
+    [KVP_REFUSE_NOT_MANAGED] = { 409, "Conflict", NULL,
+                                 "A key or secret named {1} exists that is not associated with a "
+                                 "certificate.", NULL, NULL, 1 },
+    [KVP_REFUSE_BACKUP_VERSION] = { 400, "Malformed backup blob", NULL,
+                                    "Backup blob contains invalid or corrupt version.", NULL, NULL,
+                                    0 },
+    [KVP_REFUSE_BACKUP_CORRUPT] = { 400, "Malformed backup blob", NULL, "Backup blob is corrupt.",
+                                    NULL, NULL, 0 },
+    [KVP_REFUSE_RESTORE_CONFLICT] = {
+        409, "Conflict", NULL,
+        "There was a conflict restoring the {1} '{2}'. This can happen if either: a second {1} with "
+        "the same name was created after the first {1} was deleted; thus trying to restore a {1} "
+        "whose name is already in use. To fix this, rename the second {1} to something else so that "
+        "the restore works. The second probable cause of this exception is when multiple operations "
+        "are performed in parallel against the {1}. To avoid this error, perform operations against "
+        "a {1} in a sequential manner.", NULL, NULL, 2 },
+    [KVP_REFUSE_SECRET_SIZE] = BAD("The value of the secret is longer than the {1} bytes allowed.",
+                                   1),
+    [KVP_REFUSE_SECRET_PFX] = BAD("The value of the secret is no PFX that can be converted.", 0),
+    [KVP_REFUSE_PENDING_NOT_FOUND] = { 404, "PendingCertificateNotFound", NULL,
+                                       "Pending certificate not found: {1}", NULL, NULL, 1 },
+    [KVP_REFUSE_PENDING_IN_PROGRESS] = { 409, "Conflict", NULL,
+                                         "A new key vault certificate can not be created or imported "
+                                         "while a pending key vault certificate's status is "
+                                         "inProgress.", NULL, NULL, 0 },
+    [KVP_REFUSE_PENDING_STATUS] = BAD("The pending certificate's status is {1}.", 1),
+    [KVP_REFUSE_ISSUER_NOT_FOUND] = { 404, "CertificateIssuerNotFound", NULL, "Issuer not found",
+                                      NULL, NULL, 0 },
+    [KVP_REFUSE_ISSUER_NOT_NAMED] = { 404, "CertificateIssuerNotFound", NULL, "Issuer {1} not found",
+                                      NULL, NULL, 1 },
+    [KVP_REFUSE_CONTACTS_NOT_FOUND] = { 404, "ContactsNotFound", NULL, "Contacts not found", NULL,
+                                        NULL, 0 },
+    [KVP_REFUSE_MERGE_PARSE] = BAD("Unable to parse X5c certificate chain and locate leaf "
+                                   "certificate", 0),
+    [KVP_REFUSE_MERGE_MISMATCH] = BAD("The public key of the end-entity certificate in the specified "
+                                      "X.509 certificate content does not match the public part of "
+                                      "the specified private key. Please check if certificate is "
+                                      "valid.", 0),
+    [KVP_REFUSE_CERTIFICATE] = BAD("{1}", 1),
     [KVP_REFUSE_INTERNAL] = { 500, "InternalServerError", NULL,
                               "The request could not be completed because of an internal error.",
                               NULL, NULL, 0 },
@@ -124,12 +194,15 @@ static kvp_status expand(kvp_buf *dst, const char *format, const char *const *ar
 {
     kvp_status status = KVP_OK;
     const char *start = format;
+    int count = 0;
 
+    while (arguments[count])
+        count++;
     for (const char *p = format; *p && status == KVP_OK; p++) {
         if (p[0] != '{' || p[1] < '1' || p[1] > '9' || p[2] != '}')
             continue;
         status = kvp_buf_append(dst, start, (size_t)(p - start));
-        if (status == KVP_OK)
+        if (status == KVP_OK && p[1] - '1' < count)
             status = kvp_buf_append_str(dst, arguments[p[1] - '1']);
         p += 2;
         start = p + 1;

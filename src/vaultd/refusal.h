@@ -54,6 +54,31 @@ typedef enum kvp_refusal {
     KVP_REFUSE_ALG_SIZE,          /**< sort of algorithm, kid, bits, algorithm, bits allowed */
     KVP_REFUSE_DECRYPTION,
     KVP_REFUSE_RNG_COUNT,
+    KVP_REFUSE_SECRET_NOT_FOUND,  /**< name */
+    KVP_REFUSE_CERTIFICATE_NOT_FOUND, /**< name */
+    KVP_REFUSE_DELETED_SECRET_NOT_FOUND, /**< name */
+    KVP_REFUSE_DELETED_CERTIFICATE_NOT_FOUND, /**< name */
+    KVP_REFUSE_SECRET_IS_DELETED, /**< name */
+    KVP_REFUSE_CERTIFICATE_IS_DELETED, /**< name */
+    KVP_REFUSE_NOT_DELETED,       /**< `Secret`, name */
+    KVP_REFUSE_SECRET_DISABLED,   /**< operation */
+    KVP_REFUSE_KEY_MANAGED,       /**< operation */
+    KVP_REFUSE_SECRET_MANAGED,    /**< operation */
+    KVP_REFUSE_NOT_MANAGED,       /**< name */
+    KVP_REFUSE_BACKUP_VERSION,
+    KVP_REFUSE_BACKUP_CORRUPT,
+    KVP_REFUSE_RESTORE_CONFLICT,  /**< `secret`, identifier */
+    KVP_REFUSE_SECRET_SIZE,       /**< bytes allowed */
+    KVP_REFUSE_SECRET_PFX,
+    KVP_REFUSE_PENDING_NOT_FOUND, /**< name */
+    KVP_REFUSE_PENDING_IN_PROGRESS,
+    KVP_REFUSE_PENDING_STATUS,    /**< status */
+    KVP_REFUSE_ISSUER_NOT_FOUND,
+    KVP_REFUSE_ISSUER_NOT_NAMED,  /**< name */
+    KVP_REFUSE_CONTACTS_NOT_FOUND,
+    KVP_REFUSE_MERGE_PARSE,
+    KVP_REFUSE_MERGE_MISMATCH,
+    KVP_REFUSE_CERTIFICATE,       /**< sentence */
     KVP_REFUSE_INTERNAL,
     KVP_REFUSAL_COUNT
 } kvp_refusal;

@@ -8,6 +8,8 @@
 #define BODY KVP_ROUTE_BODY
 #define BOTH KVP_ROUTE_BOTH
 #define HSM KVP_ROUTE_HSM
+#define VAULT KVP_ROUTE_VAULT
+#define ALONE KVP_ROUTE_UNMANAGED
 
 /* An operation on a key has two paths, with and without version (wire reference, section 4). */
 #define KEY_USE(word, operation, action, alternative, fn)                                          \
@@ -36,6 +38,8 @@
                "roleAssignments/write/action", HSM | BODY, kvp_rbac_put_assignment),               \
     RBAC_ROUTE("DELETE", scope, "roleAssignments/{id}", "RoleAssignmentDelete",                    \
                "roleAssignments/delete/action", HSM, kvp_rbac_delete_assignment)
+#define SECRET(method, pattern, operation, action, flags, fn)                                      \
+    { method, pattern, operation, "secrets/" action, NULL, NULL, VAULT | (flags), fn }
 
 const kvp_route kvp_routes[] = {
     { "POST", "{tenant}/oauth2/v2.0/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
@@ -52,22 +56,22 @@ const kvp_route kvp_routes[] = {
 
     { "GET", "keys", "KeyList", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_list },
     { "POST", "keys/{name}/create", "KeyCreate", "keys/create/action", NULL, "keys/create",
-      BOTH | BODY, kvp_keys_create },
+      BOTH | BODY | ALONE, kvp_keys_create },
     { "POST", "keys/{name}/rotate", "KeyRotate", "keys/rotate/action", NULL, "keys/rotate/action",
-      BOTH, kvp_keys_rotate },
+      BOTH | ALONE, kvp_keys_rotate },
     { "GET", "keys/{name}/versions", "KeyListVersions", "keys/read", NULL, "keys/read/action", BOTH,
       kvp_keys_versions },
     { "PUT", "keys/{name}", "KeyImport", "keys/import/action", NULL, "keys/import/action",
-      BOTH | BODY, kvp_keys_import },
-    { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete", BOTH,
-      kvp_keys_delete },
+      BOTH | BODY | ALONE, kvp_keys_import },
+    { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete",
+      BOTH | ALONE, kvp_keys_delete },
     { "GET", "keys/{name}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_get },
     { "GET", "keys/{name}/{version}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH,
       kvp_keys_get },
     { "PATCH", "keys/{name}", "KeyUpdate", "keys/update/action", NULL, "keys/write/action",
-      BOTH | BODY, kvp_keys_update },
+      BOTH | BODY | ALONE, kvp_keys_update },
     { "PATCH", "keys/{name}/{version}", "KeyUpdate", "keys/update/action", NULL,
-      "keys/write/action", BOTH | BODY, kvp_keys_update },
+      "keys/write/action", BOTH | BODY | ALONE, kvp_keys_update },
 
     KEY_USE("sign", "KeySign", "sign", NULL, kvp_keys_sign),
     KEY_USE("verify", "KeyVerify", "verify", "keys/read", kvp_keys_verify),
@@ -81,9 +85,9 @@ const kvp_route kvp_routes[] = {
     { "GET", "deletedkeys/{name}", "KeyGetDeleted", "keys/read", NULL,
       "keys/deletedKeys/read/action", BOTH, kvp_keys_get_deleted },
     { "DELETE", "deletedkeys/{name}", "KeyPurge", "keys/purge/action", NULL,
-      "keys/deletedKeys/delete", BOTH, kvp_keys_purge },
+      "keys/deletedKeys/delete", BOTH | ALONE, kvp_keys_purge },
     { "POST", "deletedkeys/{name}/recover", "KeyRecover", "keys/recover/action", NULL,
-      "keys/deletedKeys/recover/action", BOTH, kvp_keys_recover },
+      "keys/deletedKeys/recover/action", BOTH | ALONE, kvp_keys_recover },
 
     { "POST", "rng", "KeyRng", NULL, NULL, "rng/action", HSM | BODY, kvp_hsm_random },
 
@@ -116,6 +120,30 @@ const kvp_route kvp_routes[] = {
       "securitydomain/upload/action", HSM | BODY, kvp_hsm_domain },
     { "GET", "securitydomain/upload/pending", "SecurityDomainUploadStatus", NULL, NULL,
       "securitydomain/upload/read", HSM, kvp_hsm_domain_status },
+
+    /* Secrets and certificates: vaults only. */
+    SECRET("GET", "secrets", "SecretList", "readMetadata/action", 0, kvp_secrets_list),
+    SECRET("POST", "secrets/restore", "SecretRestore", "restore/action", BODY, kvp_secrets_restore),
+    SECRET("GET", "secrets/{name}/versions", "SecretListVersions", "readMetadata/action", 0,
+           kvp_secrets_versions),
+    SECRET("POST", "secrets/{name}/backup", "SecretBackup", "backup/action", ALONE,
+           kvp_secrets_backup),
+    SECRET("PUT", "secrets/{name}", "SecretSet", "setSecret/action", BODY | ALONE, kvp_secrets_set),
+    SECRET("DELETE", "secrets/{name}", "SecretDelete", "delete", ALONE, kvp_secrets_delete),
+    SECRET("GET", "secrets/{name}", "SecretGet", "getSecret/action", 0, kvp_secrets_get),
+    SECRET("GET", "secrets/{name}/{version}", "SecretGet", "getSecret/action", 0, kvp_secrets_get),
+    SECRET("PATCH", "secrets/{name}", "SecretUpdate", "update/action", BODY | ALONE,
+           kvp_secrets_update),
+    SECRET("PATCH", "secrets/{name}/{version}", "SecretUpdate", "update/action", BODY | ALONE,
+           kvp_secrets_update),
+    SECRET("GET", "deletedsecrets", "SecretListDeleted", "readMetadata/action", 0,
+           kvp_secrets_list_deleted),
+    SECRET("GET", "deletedsecrets/{name}", "SecretGetDeleted", "readMetadata/action", 0,
+           kvp_secrets_get_deleted),
+    SECRET("DELETE", "deletedsecrets/{name}", "SecretPurge", "purge/action", ALONE,
+           kvp_secrets_purge),
+    SECRET("POST", "deletedsecrets/{name}/recover", "SecretRecover", "recover/action", ALONE,
+           kvp_secrets_recover),
 };
 const size_t kvp_route_count = KVP_ARRAY_LEN(kvp_routes);
 

@@ -12,7 +12,8 @@ enum {
     KVP_ROUTE_OPEN = 1 << 0,      /**< no bearer token, no api-version: the authority's own routes */
     KVP_ROUTE_BODY = 1 << 1,      /**< takes a JSON object */
     KVP_ROUTE_VAULT = 1 << 2,     /**< vaults have it */
-    KVP_ROUTE_HSM = 1 << 3        /**< Managed HSMs have it */
+    KVP_ROUTE_HSM = 1 << 3,       /**< Managed HSMs have it */
+    KVP_ROUTE_UNMANAGED = 1 << 4  /**< refused for the key and the secret of a certificate */
 };
 #define KVP_ROUTE_BOTH (KVP_ROUTE_VAULT | KVP_ROUTE_HSM)
 
@@ -60,6 +61,20 @@ void kvp_keys_decrypt(kvp_exchange *ex);
 void kvp_keys_wrap(kvp_exchange *ex);
 void kvp_keys_unwrap(kvp_exchange *ex);
 void kvp_hsm_random(kvp_exchange *ex);
+/* secrets.c */
+void kvp_secrets_set(kvp_exchange *ex);
+void kvp_secrets_get(kvp_exchange *ex);
+void kvp_secrets_update(kvp_exchange *ex);
+void kvp_secrets_list(kvp_exchange *ex);
+void kvp_secrets_versions(kvp_exchange *ex);
+void kvp_secrets_list_deleted(kvp_exchange *ex);
+/* secret_deletion.c */
+void kvp_secrets_delete(kvp_exchange *ex);
+void kvp_secrets_get_deleted(kvp_exchange *ex);
+void kvp_secrets_recover(kvp_exchange *ex);
+void kvp_secrets_purge(kvp_exchange *ex);
+void kvp_secrets_backup(kvp_exchange *ex);
+void kvp_secrets_restore(kvp_exchange *ex);
 /* rbac_definitions.c, rbac_assignments.c: the GUID of the path is in version */
 void kvp_rbac_list_definitions(kvp_exchange *ex);
 void kvp_rbac_get_definition(kvp_exchange *ex);

@@ -211,6 +211,7 @@ typedef struct kvp_key_record {
     char *tags_json;
     char *policy_json;              /**< release_policy as answered */
     bool enabled, exportable, current;
+    bool managed;                   /**< the key of a certificate */
     int64_t not_before, expires;    /**< Unix seconds or KVP_TIME_NONE */
     int64_t created, updated;
     int64_t deleted, purge;         /**< deletion and scheduled purge; KVP_TIME_NONE while alive */
@@ -222,7 +223,8 @@ typedef enum kvp_key_state { KVP_KEY_LIVE, KVP_KEY_DELETED } kvp_key_state;
 /**
  * Add a version, which becomes the current one, and the key if the name is new. @record's name,
  * row and current are set to what was stored (the name keeps the case of its first use).
- * KVP_ERR_REFUSED: a key of that name is deleted and can be recovered.
+ * KVP_ERR_REFUSED: a key of that name is deleted and can be recovered. KVP_ERR_UNSUPPORTED: the key
+ * of that name belongs to a certificate and @record does not, or the other way round.
  */
 kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_key_record *record,
                              const void *material, size_t len, kvp_error *reterr);

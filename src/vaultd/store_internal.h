@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#define KVP_STORE_STATEMENTS 128 /**< kept prepared per connection */
+#define KVP_STORE_STATEMENTS 224 /**< kept prepared per connection */
 
 /** A connection, used by one thread at a time; statements are found by the address of their text. */
 typedef struct kvp_store_conn {
@@ -51,6 +51,19 @@ kvp_status kvp_store_failed(kvp_store_conn *conn, kvp_error *reterr, const char 
 const char *kvp_store_text(sqlite3_stmt *stmt, int column);
 /** Copy a text column into a fixed array. */
 void kvp_store_copy(sqlite3_stmt *stmt, int column, char *dst, size_t size);
+
+int64_t kvp_store_read_time(sqlite3_stmt *stmt, int column);
+void kvp_store_bind_time(sqlite3_stmt *stmt, int column, int64_t value);
+/** A copy of a text column in *dst, which stays NULL for SQL's NULL; false without memory. */
+bool kvp_store_copy_text(sqlite3_stmt *stmt, int column, char **dst);
+
+/** The private half of a key version as it is stored, appended to @ret. */
+kvp_status kvp_store_key_seal(kvp_store *store, const kvp_vault_info *vault,
+                              const kvp_key_record *record, const void *material, size_t len,
+                              kvp_buf *ret, kvp_error *reterr);
+/** Inside a transaction: kvp_store_key_add without sealing. */
+kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                kvp_key_record *record, const kvp_buf *sealed, kvp_error *reterr);
 
 /** Inside a transaction: the row of one principal, and its roles (ended by NULL) at @scope. */
 kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,

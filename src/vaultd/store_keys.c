@@ -10,7 +10,7 @@
 #define COLUMNS                                                                                    \
     "v.id, k.name, v.version, v.kty, v.bits, v.public, v.ops, v.tags, v.policy, v.enabled,"        \
     " v.exportable, v.id = k.current, v.not_before, v.expires, v.created, v.updated, k.deleted,"   \
-    " k.purge"
+    " k.purge, k.managed"
 #define TABLES " FROM keys k JOIN key_versions v ON v.key = k.id "
 
 void kvp_key_record_clear(kvp_key_record *record)
@@ -30,13 +30,13 @@ void kvp_key_page_clear(kvp_key_page *page)
     *page = (kvp_key_page){ NULL, 0, 0, false };
 }
 
-static int64_t read_time(sqlite3_stmt *stmt, int column)
+int64_t kvp_store_read_time(sqlite3_stmt *stmt, int column)
 {
     return sqlite3_column_type(stmt, column) == SQLITE_NULL ? KVP_TIME_NONE
                                                             : sqlite3_column_int64(stmt, column);
 }
 
-static void bind_time(sqlite3_stmt *stmt, int column, int64_t value)
+void kvp_store_bind_time(sqlite3_stmt *stmt, int column, int64_t value)
 {
     if (value == KVP_TIME_NONE)
         sqlite3_bind_null(stmt, column);
@@ -44,7 +44,7 @@ static void bind_time(sqlite3_stmt *stmt, int column, int64_t value)
         sqlite3_bind_int64(stmt, column, value);
 }
 
-static bool copy_text(sqlite3_stmt *stmt, int column, char **dst)
+bool kvp_store_copy_text(sqlite3_stmt *stmt, int column, char **dst)
 {
     if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
         return true;
@@ -59,18 +59,19 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_key_record *ret, kvp_error
                               .enabled = sqlite3_column_int(stmt, 9) != 0,
                               .exportable = sqlite3_column_int(stmt, 10) != 0,
                               .current = sqlite3_column_int(stmt, 11) != 0,
-                              .not_before = read_time(stmt, 12),
-                              .expires = read_time(stmt, 13),
+                              .not_before = kvp_store_read_time(stmt, 12),
+                              .expires = kvp_store_read_time(stmt, 13),
                               .created = sqlite3_column_int64(stmt, 14),
                               .updated = sqlite3_column_int64(stmt, 15),
-                              .deleted = read_time(stmt, 16),
-                              .purge = read_time(stmt, 17) };
+                              .deleted = kvp_store_read_time(stmt, 16),
+                              .purge = kvp_store_read_time(stmt, 17),
+                              .managed = sqlite3_column_int(stmt, 18) != 0 };
 
     kvp_store_copy(stmt, 1, record.name, sizeof(record.name));
     kvp_store_copy(stmt, 2, record.version, sizeof(record.version));
     kvp_store_copy(stmt, 3, record.kty, sizeof(record.kty));
-    if (!copy_text(stmt, 5, &record.public_json) || !copy_text(stmt, 6, &record.ops_json) ||
-        !copy_text(stmt, 7, &record.tags_json) || !copy_text(stmt, 8, &record.policy_json)) {
+    if (!kvp_store_copy_text(stmt, 5, &record.public_json) || !kvp_store_copy_text(stmt, 6, &record.ops_json) ||
+        !kvp_store_copy_text(stmt, 7, &record.tags_json) || !kvp_store_copy_text(stmt, 8, &record.policy_json)) {
         kvp_key_record_clear(&record);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
     }
@@ -91,10 +92,10 @@ static char *place_of(const kvp_vault_info *vault, const kvp_key_record *record)
 /* The row of a name: its id, stored spelling and whether it is deleted. KVP_ERR_NOT_FOUND. */
 static kvp_status find_key(kvp_store_conn *conn, const kvp_vault_info *vault, const char *name,
                            int64_t *ret_id, kvp_key_record *record, bool *ret_deleted,
-                           kvp_error *reterr)
+                           bool *ret_managed, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "SELECT id, name, deleted FROM keys WHERE vault = ?1 AND name = ?2", reterr);
+        conn, "SELECT id, name, deleted, managed FROM keys WHERE vault = ?1 AND name = ?2", reterr);
     kvp_status status = KVP_OK;
 
     if (!stmt)
@@ -105,6 +106,7 @@ static kvp_status find_key(kvp_store_conn *conn, const kvp_vault_info *vault, co
     if (rc == SQLITE_ROW) {
         *ret_id = sqlite3_column_int64(stmt, 0);
         *ret_deleted = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
+        *ret_managed = sqlite3_column_int(stmt, 3) != 0;
         kvp_store_copy(stmt, 1, record->name, sizeof(record->name));
     } else {
         status = rc == SQLITE_DONE ? KVP_ERR_NOT_FOUND : kvp_store_failed(conn, reterr, "reading");
@@ -113,16 +115,17 @@ static kvp_status find_key(kvp_store_conn *conn, const kvp_vault_info *vault, co
     return status;
 }
 
-static kvp_status insert_key(kvp_store_conn *conn, const kvp_vault_info *vault, const char *name,
-                             int64_t *ret_id, kvp_error *reterr)
+static kvp_status insert_key(kvp_store_conn *conn, const kvp_vault_info *vault,
+                             const kvp_key_record *record, int64_t *ret_id, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "INSERT INTO keys (vault, name, current) VALUES (?1, ?2, 0)", reterr);
+        conn, "INSERT INTO keys (vault, name, current, managed) VALUES (?1, ?2, 0, ?3)", reterr);
 
     if (!stmt)
         return KVP_ERR_IO;
     sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, record->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 3, record->managed);
     kvp_status status = kvp_store_run(conn, stmt, reterr);
     *ret_id = sqlite3_last_insert_rowid(conn->db);
     return status;
@@ -150,8 +153,8 @@ static kvp_status insert_version(kvp_store_conn *conn, int64_t key, kvp_key_reco
     sqlite3_bind_text(stmt, 8, record->policy_json, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 9, record->enabled);
     sqlite3_bind_int(stmt, 10, record->exportable);
-    bind_time(stmt, 11, record->not_before);
-    bind_time(stmt, 12, record->expires);
+    kvp_store_bind_time(stmt, 11, record->not_before);
+    kvp_store_bind_time(stmt, 12, record->expires);
     sqlite3_bind_int64(stmt, 13, record->created);
     sqlite3_bind_int64(stmt, 14, record->updated);
     sqlite3_bind_blob(stmt, 15, sealed->data, (int)sealed->len, SQLITE_STATIC);
@@ -168,34 +171,54 @@ static kvp_status insert_version(kvp_store_conn *conn, int64_t key, kvp_key_reco
     return kvp_store_run(conn, stmt, reterr);
 }
 
+kvp_status kvp_store_key_seal(kvp_store *store, const kvp_vault_info *vault,
+                              const kvp_key_record *record, const void *material, size_t len,
+                              kvp_buf *ret, kvp_error *reterr)
+{
+    char *place = place_of(vault, record);
+    kvp_status status;
+
+    if (!place)
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
+    else if (!store->unlocked)
+        status = kvp_error_set(reterr, KVP_ERR_INTERNAL, "the store is locked");
+    else
+        status = kvp_seal_close(&store->seal, place, material, len, ret, reterr);
+    kvp_free(place);
+    return status;
+}
+
+kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                kvp_key_record *record, const kvp_buf *sealed, kvp_error *reterr)
+{
+    bool deleted = false, managed = false;
+    int64_t key = 0;
+    kvp_status status = find_key(conn, vault, record->name, &key, record, &deleted, &managed, reterr);
+
+    if (status == KVP_OK && deleted)
+        return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is deleted", record->name);
+    if (status == KVP_OK && managed != record->managed)
+        return kvp_error_set(reterr, KVP_ERR_UNSUPPORTED, "%s %s a certificate", record->name,
+                             managed ? "belongs to" : "does not belong to");
+    if (status == KVP_ERR_NOT_FOUND)
+        status = insert_key(conn, vault, record, &key, reterr);
+    return status == KVP_OK ? insert_version(conn, key, record, sealed, reterr) : status;
+}
+
 kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_key_record *record,
                              const void *material, size_t len, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
     kvp_buf sealed = KVP_BUF_INIT(0);
-    bool deleted = false;
-    int64_t key = 0;
-    char *place = place_of(vault, record);
-    kvp_status status = place ? KVP_OK : KVP_ERR_NO_MEMORY;
-
     /* Sealed before the transaction: nothing but the disk is waited for with the writer's lock. */
-    if (status == KVP_OK)
-        status = store->unlocked ? kvp_seal_close(&store->seal, place, material, len, &sealed, reterr)
-                                 : kvp_error_set(reterr, KVP_ERR_INTERNAL, "the store is locked");
+    kvp_status status = kvp_store_key_seal(store, vault, record, material, len, &sealed, reterr);
+
     if (status == KVP_OK)
         status = kvp_store_begin(store, &conn, reterr);
-    if (status == KVP_OK) {
-        status = find_key(conn, vault, record->name, &key, record, &deleted, reterr);
-        if (status == KVP_OK && deleted)
-            status = kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is deleted", record->name);
-        if (status == KVP_ERR_NOT_FOUND)
-            status = insert_key(conn, vault, record->name, &key, reterr);
-        if (status == KVP_OK)
-            status = insert_version(conn, key, record, &sealed, reterr);
-        status = kvp_store_end(store, status, reterr);
-    }
+    if (status == KVP_OK)
+        status = kvp_store_end(store, kvp_store_key_insert(conn, vault, record, &sealed, reterr),
+                               reterr);
     kvp_buf_clear(&sealed);
-    kvp_free(place);
     return status;
 }
 
@@ -291,7 +314,7 @@ kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
         " policy = iif(?10 & 4, ?5, policy), enabled = iif(?10 & 8, ?6, enabled),"
         " not_before = iif(?10 & 16, ?7, not_before), expires = iif(?10 & 32, ?8, expires),"
         " updated = ?9 WHERE id = ?1 AND key IN"
-        " (SELECT id FROM keys WHERE vault = ?2 AND deleted IS NULL)",
+        " (SELECT id FROM keys WHERE vault = ?2 AND deleted IS NULL AND managed = 0)",
         reterr);
     if (!stmt)
         return kvp_store_end(store, KVP_ERR_IO, reterr);
@@ -301,8 +324,8 @@ kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
     sqlite3_bind_text(stmt, 4, record->tags_json, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 5, record->policy_json, -1, SQLITE_STATIC);
     sqlite3_bind_int(stmt, 6, record->enabled);
-    bind_time(stmt, 7, record->not_before);
-    bind_time(stmt, 8, record->expires);
+    kvp_store_bind_time(stmt, 7, record->not_before);
+    kvp_store_bind_time(stmt, 8, record->expires);
     sqlite3_bind_int64(stmt, 9, record->updated);
     sqlite3_bind_int64(stmt, 10, fields);
     status = kvp_store_run(conn, stmt, reterr);
@@ -420,7 +443,7 @@ kvp_status kvp_store_key_delete(kvp_store *store, const kvp_vault_info *vault, c
 
     return change_key(store, vault, name,
                       "UPDATE keys SET deleted = ?3, purge = ?4"
-                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL",
+                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL AND managed = 0",
                       times, reterr);
 }
 
@@ -429,7 +452,8 @@ kvp_status kvp_store_key_recover(kvp_store *store, const kvp_vault_info *vault, 
 {
     return change_key(store, vault, name,
                       "UPDATE keys SET deleted = NULL, purge = NULL"
-                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL",
+                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL"
+                      " AND managed = 0",
                       NULL, reterr);
 }
 
@@ -437,20 +461,28 @@ kvp_status kvp_store_key_purge(kvp_store *store, const kvp_vault_info *vault, co
                                kvp_error *reterr)
 {
     return change_key(store, vault, name,
-                      "DELETE FROM keys WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL", NULL,
-                      reterr);
+                      "DELETE FROM keys WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL"
+                      " AND managed = 0",
+                      NULL, reterr);
 }
 
 kvp_status kvp_store_purge_due(kvp_store *store, int64_t now, kvp_error *reterr)
 {
+    static const char *const sql[] = { "DELETE FROM certificates WHERE purge <= ?1",
+                                       "DELETE FROM secrets WHERE purge <= ?1",
+                                       "DELETE FROM keys WHERE purge <= ?1" };
     kvp_store_conn *conn = NULL;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn, "DELETE FROM keys WHERE purge <= ?1", reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, now);
-    return kvp_store_end(store, kvp_store_run(conn, stmt, reterr), reterr);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(sql) && status == KVP_OK; i++) {
+        sqlite3_stmt *stmt = kvp_store_prepare(conn, sql[i], reterr);
+        status = stmt ? KVP_OK : KVP_ERR_IO;
+        if (stmt) {
+            sqlite3_bind_int64(stmt, 1, now);
+            status = kvp_store_run(conn, stmt, reterr);
+        }
+    }
+    return kvp_store_end(store, status, reterr);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the SDK scripts share: the two vaults that ./run started, clients for them, checks that print
-// PASS or FAIL, and small helpers. Leaves what is checked to the scripts.
+// What the SDK scripts share: the two vaults that ./run started, clients for them, checks that
+// print PASS or FAIL, and small helpers. Leaves what is checked to the scripts.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,7 +10,7 @@ import { CryptographyClient, KeyClient } from "@azure/keyvault-keys";
 import { SecretClient } from "@azure/keyvault-secrets";
 
 let failures = 0;
-let lastBody; // of the last answer that any client got: the clients themselves keep little of an error
+let lastBody; // of the last answer that any client got: clients keep little of an error
 
 /** Run `body` as one check; its result is handed on, undefined after a failure. */
 export async function check(name, body) {
@@ -21,7 +21,9 @@ export async function check(name, body) {
     } catch (error) {
         failures += 1;
         const what = error.statusCode ? `HTTP ${error.statusCode} ${error.code}: ` : "";
-        console.log(`FAIL sdk ${name}: ${what}${String(error.message).replace(/\s*\n\s*/g, " | ")}`);
+        console.log(
+            `FAIL sdk ${name}: ${what}${String(error.message).replace(/\s*\n\s*/g, " | ")}`,
+        );
         return undefined;
     }
 }
@@ -51,7 +53,10 @@ function conf(dir) {
         const [, key, value] = /^\s*(\w+)\s*=\s*(.*?)\s*(?:\s;.*)?$/.exec(line) ?? [];
         if (key) values[key] = value;
     }
-    values.client_secret ??= readFileSync(join(dirname(path), values.client_secret_file ?? ""), "utf8").trim();
+    values.client_secret ??= readFileSync(
+        join(dirname(path), values.client_secret_file ?? ""),
+        "utf8",
+    ).trim();
     return values;
 }
 
