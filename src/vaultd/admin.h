@@ -61,6 +61,8 @@ kvp_status kvp_admin_list(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_show(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_delete(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_key_create(kvp_admin *admin, kvp_error *reterr);
+kvp_status kvp_admin_secret_set(kvp_admin *admin, kvp_error *reterr);
+kvp_status kvp_admin_certificate_import(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_key_import(kvp_admin *admin, kvp_error *reterr);
 /* admin_audit.c */
 kvp_status kvp_admin_audit(kvp_admin *admin, kvp_error *reterr);

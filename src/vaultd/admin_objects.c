@@ -12,6 +12,7 @@
 #include "vaultd/pem_jwk.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,4 +239,72 @@ kvp_status kvp_admin_key_import(kvp_admin *admin, kvp_error *reterr)
     if (kty)
         json_object_set_new(jwk, "kty", json_string(kty));
     return act(admin, "PUT", "", json_pack("{s:o}", "key", jwk), true, reterr);
+}
+
+/* All of a file, or of standard input without one. */
+static kvp_status read_value(const char *path, kvp_buf *ret, kvp_error *reterr)
+{
+    char block[4096];
+    size_t len;
+    kvp_status status = KVP_OK;
+
+    if (path) {
+        status = kvp_file_read(path, ret, reterr);
+        if (status == KVP_ERR_NOT_FOUND)
+            kvp_error_set(reterr, status, "there is no file %s", path);
+        return status;
+    }
+    while (status == KVP_OK && (len = fread(block, 1, sizeof(block), stdin)) > 0)
+        status = kvp_buf_append(ret, block, len);
+    kvp_wipe(block, sizeof(block));
+    if (status == KVP_OK && ferror(stdin))
+        status = kvp_error_set(reterr, KVP_ERR_IO, "reading the value failed");
+    return status;
+}
+
+kvp_status kvp_admin_secret_set(kvp_admin *admin, kvp_error *reterr)
+{
+    const kvp_options *options = admin->options;
+    const char *type = options->values[KVP_OPTION_CONTENT_TYPE];
+    kvp_buf value = KVP_BUF_INIT_SECRET((size_t)64 * 1024);
+    kvp_status status = read_value(options->values[KVP_OPTION_FILE], &value, reterr);
+
+    /* A line that somebody types or that `echo` writes ends in what is no part of the value. */
+    if (status == KVP_OK && !options->values[KVP_OPTION_FILE] && value.len > 0 &&
+        value.data[value.len - 1] == '\n')
+        value.data[--value.len] = '\0';
+    json_t *body = status == KVP_OK
+                       ? json_pack("{s:s%}", "value", kvp_buf_str(&value), value.len)
+                       : NULL;
+    kvp_buf_clear(&value);
+    if (status == KVP_OK && !body)
+        status = kvp_error_set(reterr, KVP_ERR_INVALID, "a secret's value is UTF-8 text");
+    if (status != KVP_OK)
+        return status;
+    if (type)
+        json_object_set_new(body, "contentType", json_string(type));
+    return act(admin, "PUT", "", body, false, reterr);
+}
+
+/* PEM goes as it is, PKCS#12 in base64 (wire reference, section 7). */
+kvp_status kvp_admin_certificate_import(kvp_admin *admin, kvp_error *reterr)
+{
+    kvp_buf file = KVP_BUF_INIT_SECRET((size_t)256 * 1024);
+    unsigned char *text = NULL;
+    json_t *body = NULL;
+    kvp_status status = read_value(admin->options->words[3], &file, reterr);
+
+    if (status == KVP_OK && strstr(kvp_buf_str(&file), "-----BEGIN ")) {
+        body = json_pack("{s:s%, s:{s:{s:s}}}", "value", kvp_buf_str(&file), file.len, "policy",
+                         "secret_props", "contentType", "application/x-pem-file");
+    } else if (status == KVP_OK && (text = kvp_calloc(1, file.len / 3 * 4 + 8))) {
+        EVP_EncodeBlock(text, file.data, (int)file.len);
+        body = json_pack("{s:s}", "value", (const char *)text);
+        kvp_wipe(text, file.len / 3 * 4 + 8);
+        kvp_free(text);
+    }
+    kvp_buf_clear(&file);
+    if (status == KVP_OK && !body)
+        status = kvp_error_set(reterr, KVP_ERR_INVALID, "the file holds no certificate");
+    return status == KVP_OK ? act(admin, "POST", "/import", body, true, reterr) : status;
 }

@@ -258,7 +258,27 @@ static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
     kvp_note("http: %s", text);
 }
 
-static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls)
+/* GnuTLS asks for a certificate and gives its callback no word of ours; a process has one front. */
+static kvp_tls *serving; /* atomic */
+
+static int on_certificate(gnutls_session_t session, const gnutls_datum_t *issuers KVP_UNUSED,
+                          int issuer_count KVP_UNUSED, const gnutls_pk_algorithm_t *algorithms KVP_UNUSED,
+                          int algorithm_count KVP_UNUSED, gnutls_pcert_st **ret_chain,
+                          unsigned *ret_length, gnutls_privkey_t *ret_key)
+{
+    char host[256] = "";
+    size_t size = sizeof(host);
+    unsigned type = GNUTLS_NAME_DNS;
+
+    if (gnutls_server_name_get(session, host, &size, &type, 0) != GNUTLS_E_SUCCESS)
+        host[0] = '\0';
+    if (!kvp_tls_choose(__atomic_load_n(&serving, __ATOMIC_ACQUIRE), host, ret_chain, ret_key))
+        return -1;
+    *ret_length = 1;
+    return 0;
+}
+
+static struct MHD_Daemon *start_http(kvp_front *front)
 {
     /* A Managed HSM's answers have no Date, a vault's do: see add_date. */
     unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
@@ -267,16 +287,15 @@ static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls)
     /* The logger comes first: it is only used for options that follow it. */
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_MEM_KEY,
-        kvp_buf_str(&tls->key), MHD_OPTION_HTTPS_MEM_CERT, kvp_buf_str(&tls->certificate),
-        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK,
+        on_certificate, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, front, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, front, MHD_OPTION_END);
 }
 
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair *tls,
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls,
                            kvp_front **ret_front, kvp_error *reterr)
 {
     kvp_front *front = kvp_calloc(1, sizeof(*front));
@@ -287,7 +306,8 @@ kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair
     }
     front->daemon = daemon;
     front->listen_fd = fd;
-    front->http = start_http(front, tls);
+    __atomic_store_n(&serving, tls, __ATOMIC_RELEASE);
+    front->http = start_http(front);
     if (!front->http) {
         close(fd);
         kvp_free(front);

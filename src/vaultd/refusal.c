@@ -177,12 +177,7 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                       NULL, NULL, 1 },
     [KVP_REFUSE_CONTACTS_NOT_FOUND] = { 404, "ContactsNotFound", NULL, "Contacts not found", NULL,
                                         NULL, 0 },
-    [KVP_REFUSE_MERGE_PARSE] = BAD("Unable to parse X5c certificate chain and locate leaf "
-                                   "certificate", 0),
-    [KVP_REFUSE_MERGE_MISMATCH] = BAD("The public key of the end-entity certificate in the specified "
-                                      "X.509 certificate content does not match the public part of "
-                                      "the specified private key. Please check if certificate is "
-                                      "valid.", 0),
+    [KVP_REFUSE_MERGE] = BAD("Unable to parse X5c certificate chain and locate leaf certificate", 0),
     [KVP_REFUSE_CERTIFICATE] = BAD("{1}", 1),
     [KVP_REFUSE_INTERNAL] = { 500, "InternalServerError", NULL,
                               "The request could not be completed because of an internal error.",

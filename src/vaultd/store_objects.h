@@ -198,6 +198,7 @@ kvp_status kvp_store_certificate_list(kvp_store *store, const kvp_vault_info *va
                                       kvp_key_state state, bool pending, const char *after,
                                       size_t limit, kvp_certificate_page *ret_page,
                                       kvp_error *reterr);
+/** Finished versions. */
 kvp_status kvp_store_certificate_versions(kvp_store *store, const kvp_vault_info *vault,
                                           const char *name, const char *after, size_t limit,
                                           kvp_certificate_page *ret_page, kvp_error *reterr);
