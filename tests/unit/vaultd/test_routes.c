@@ -377,7 +377,7 @@ START_TEST(answers_name_the_host_that_was_asked)
 
     ex->target = kvp_strdup("/keys");
     ex->host = kvp_strdup(rows[_i][0]);
-    ck_assert(kvp_exchange_parse(ex));
+    ck_assert(kvp_exchange_select_vault(ex, NULL));
 
     ck_assert_str_eq(ex->base_url, rows[_i][1]);
     kvp_exchange_free(ex);
