@@ -132,7 +132,7 @@ bool kvp_member_array(kvp_exchange *ex, const json_t *object, const char *name, 
 /** Text of @document, compact, appended to @ret; keys sorted for a Managed HSM, else in their order. */
 kvp_status kvp_json_write(const json_t *document, bool sorted, kvp_buf *ret);
 /** A JSON string of @len bytes as base64url; NULL without memory. */
-json_t *kvp_json_bytes(const void *data, size_t len);
+json_t *kvp_json_base64url(const void *data, size_t len);
 
 /** The rank of an api-version, 0 for one we do not know; later ones have higher ranks. */
 int kvp_api_rank(const char *version);

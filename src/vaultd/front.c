@@ -25,7 +25,7 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 10000
+#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
 #define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 

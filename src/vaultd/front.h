@@ -18,7 +18,7 @@ typedef struct kvp_front kvp_front;
 kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair *tls,
                            kvp_front **ret_front, kvp_error *reterr);
 
-/** Accept nothing new, finish what runs (10 s at most), end all threads. Accepts NULL. */
+/** Accept nothing new, finish what runs (a minute at most), end all threads. Accepts NULL. */
 void kvp_front_stop(kvp_front *front);
 
 #endif

@@ -262,11 +262,11 @@ class Comparer:
         value = self._decode(B64URL, base64.urlsafe_b64decode, actual, place)
         if value is None:
             return
-        wanted = self._steady(recorded, actual, place)
-        if recorded in self.sent or wanted is not None:
-            other = decode(base64.urlsafe_b64decode, wanted or recorded)
+        wanted = recorded if recorded in self.sent else self._steady(recorded, actual, place)
+        if wanted is not None:
+            other = decode(base64.urlsafe_b64decode, wanted)
             if int.from_bytes(other, "big") != int.from_bytes(value, "big"):
-                self.differ("value", place, f"{brief(wanted or recorded)} expected, got {brief(actual)}")
+                self.differ("value", place, f"{brief(wanted)} expected, got {brief(actual)}")
             self.mapping.learn(recorded, actual)
             return
         name = place.rsplit(".", 1)[-1]
