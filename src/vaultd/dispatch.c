@@ -181,7 +181,7 @@ static void add_vault_headers(kvp_exchange *ex)
     kvp_exchange_header(ex, "Expires", "-1");
     kvp_exchange_header(ex, "Strict-Transport-Security", "max-age=31536000;includeSubDomains");
     kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
-    kvp_exchange_header(ex, "x-ms-keyvault-service-version", PACKAGE_VERSION);
+    kvp_exchange_header(ex, "x-ms-keyvault-service-version", PACKAGE_VERSION ".0");
     add_network_info(ex);
     if (ex->client_request_id)
         kvp_exchange_header(ex, "x-ms-client-request-id", ex->client_request_id);
@@ -203,6 +203,8 @@ static void add_hsm_headers(kvp_exchange *ex)
     snprintf(latency, sizeof(latency), "%lld",
              (long long)((kvp_clock_mono_us() - ex->started_us) / 1000));
     kvp_exchange_header(ex, "x-ms-server-latency", latency);
+    if (strcmp(ex->method, "GET") == 0)
+        kvp_exchange_header(ex, "x-ms-build-version", PACKAGE_VERSION ".0");
     if (ex->status < 300) {
         kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
         add_network_info(ex);

@@ -19,6 +19,16 @@
     "Action: '{4}'\r\nResource: '{5}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\n"      \
     "DecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {6};location=local\r\n"
 
+#define FOREIGN_BACKUP                                                                             \
+    "Backup blob belongs to a different crypto domain and cannot be used with this instance."
+#define RESTORE_CONFLICT                                                                           \
+    "There was a conflict restoring the key '{1}'. This can happen if either: a second key with "  \
+    "the same name was created after the first key was deleted; thus trying to restore a key "     \
+    "whose name is already in use. To fix this, rename the second key to something else so that "  \
+    "the restore works. The second probable cause of this exception is when multiple operations "  \
+    "are performed in parallel against the key. To avoid this error, perform operations against "  \
+    "a key in a sequential manner."
+
 #define BAD(text, count) { 400, "BadParameter", NULL, text, NULL, NULL, count }
 #define FORBIDDEN(inner, text) { 403, "Forbidden", inner, text, NULL, NULL, 1 }
 
@@ -99,6 +109,19 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                   0),
     [KVP_REFUSE_RNG_COUNT] = BAD("GetRandomBytesRequest: count cannot be greater than 128 or less "
                                  "than 1", 0),
+    [KVP_REFUSE_BACKUP_VERSION] = { 400, "Malformed backup blob", NULL,
+                                    "Backup blob contains invalid or corrupt version.",
+                                    "MalformedBackupBlob", FOREIGN_BACKUP, 0 },
+    [KVP_REFUSE_BACKUP_CORRUPT] = { 400, "Malformed backup blob", NULL, "Backup blob is corrupt.",
+                                    "MalformedBackupBlob", FOREIGN_BACKUP, 0 },
+    [KVP_REFUSE_RESTORE_CONFLICT] = { 409, "Conflict", NULL, RESTORE_CONFLICT, NULL, NULL, 1 },
+    [KVP_REFUSE_NOT_EXPORTABLE] = BAD("AKV.SKR.1006: The key is not exportable.", 0),
+    [KVP_REFUSE_ATTESTATION] = { 403, "Forbidden", "AccessDenied",
+                                 "Target environment attestation statement cannot be verified.",
+                                 NULL, NULL, 0 },
+    [KVP_REFUSE_THROTTLED] = { 429, "Throttled", NULL,
+                               "Request was not processed because too many requests were received. "
+                               "Reason: VaultRequestTypeLimitReached", NULL, NULL, 0 },
     [KVP_REFUSE_INTERNAL] = { 500, "InternalServerError", NULL,
                               "The request could not be completed because of an internal error.",
                               NULL, NULL, 0 },

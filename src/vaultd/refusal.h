@@ -46,6 +46,12 @@ typedef enum kvp_refusal {
     KVP_REFUSE_ALG_SIZE,          /**< sort of algorithm, kid, bits, algorithm, bits allowed */
     KVP_REFUSE_DECRYPTION,
     KVP_REFUSE_RNG_COUNT,
+    KVP_REFUSE_BACKUP_VERSION,
+    KVP_REFUSE_BACKUP_CORRUPT,
+    KVP_REFUSE_RESTORE_CONFLICT,  /**< URL */
+    KVP_REFUSE_NOT_EXPORTABLE,
+    KVP_REFUSE_ATTESTATION,
+    KVP_REFUSE_THROTTLED,
     KVP_REFUSE_INTERNAL,
     KVP_REFUSAL_COUNT
 } kvp_refusal;

@@ -63,6 +63,13 @@ static const char *const migrations[] = {
     " updated INTEGER NOT NULL,"
     " sealed BLOB NOT NULL,"
     " UNIQUE (key, version));",
+    /* Rotation policies: `actions` is the JSON of lifetimeActions, `expiry` a duration. */
+    "CREATE TABLE rotation_policies ("
+    " key INTEGER PRIMARY KEY REFERENCES keys (id) ON DELETE CASCADE,"
+    " actions TEXT NOT NULL,"
+    " expiry TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " updated INTEGER NOT NULL);",
 };
 const unsigned kvp_store_schema_version = KVP_ARRAY_LEN(migrations);
 
