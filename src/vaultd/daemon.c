@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "vaultd/datadir.h"
 #include "vaultd/front.h"
+#include "vaultd/keeper.h"
 #include "vaultd/listen.h"
 #include "vaultd/note.h"
 
@@ -23,6 +24,7 @@ struct kvp_service {
     kvp_listener listener;
     kvp_front *front;
     kvp_tls *tls;
+    kvp_keeper *keeper;
     char url[300];       /* with the port, always: for people */
     char base_url[300];  /* as identifiers have it: without port 443 */
 };
@@ -132,6 +134,8 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
                                        KVP_SETTING_URL, service->base_url, reterr);
     if (status == KVP_OK)
         status = start_front(service, reterr);
+    if (status == KVP_OK)
+        status = kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
     if (status != KVP_OK) {
         kvp_service_stop(service);
         return status;
@@ -145,6 +149,7 @@ void kvp_service_stop(kvp_service *service)
     if (!service)
         return;
     kvp_front_stop(service->front);
+    kvp_keeper_stop(service->keeper);
     kvp_tls_close(service->tls);
     kvp_listen_close(&service->listener);
     kvp_key_cache_free(service->daemon.cache);
