@@ -487,7 +487,9 @@ typedef CK_FUNCTION_LIST_3_2 *CK_FUNCTION_LIST_3_2_PTR;
 #define CKS_LAST_VALIDATION_OK 0x00000001UL
 #endif
 
-/* Return values; p11-kit 0.24 has other numbers than the standard (2.40 to 3.2) for the first five. */
+/*
+ * Return values; p11-kit 0.24 has other numbers than the standard (2.40 to 3.2) for the first five.
+ */
 #undef CKR_EXCEEDED_MAX_ITERATIONS
 #undef CKR_FIPS_SELF_TEST_FAILED
 #undef CKR_LIBRARY_LOAD_FAILED

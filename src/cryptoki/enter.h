@@ -32,7 +32,10 @@ CK_RV kvp_enter(kvp_call *call, const char *function);
  */
 CK_RV kvp_leave(kvp_call *call, CK_RV rv);
 
-/** For C_Initialize, which has no module to refer to: mark the thread as inside, or CKR_FUNCTION_FAILED. */
+/**
+ * For C_Initialize, which has no module to refer to: mark the thread as inside, or
+ * CKR_FUNCTION_FAILED.
+ */
 CK_RV kvp_enter_thread(void);
 void kvp_leave_thread(void);
 
@@ -45,7 +48,10 @@ void kvp_leave_thread(void);
             return kvp_enter_rv_;                                                                  \
     } while (0)
 
-/** Declare `kvp_session *var` and look @handle up; leaves and returns on failure. Borrowed from the call. */
+/**
+ * Declare `kvp_session *var` and look @handle up; leaves and returns on failure. Borrowed from the
+ * call.
+ */
 #define KVP_SESSION(var, call, handle)                                                             \
     kvp_session *var = NULL;                                                                       \
     do {                                                                                           \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The function lists and the interfaces (PKCS#11 v3.1 §5.4), all from the rows of functions.def, and
- * the only three symbols that the module exports.
+ * The function lists and the interfaces (PKCS#11 v3.1 §5.4), all from the rows of functions.def,
+ * and the only three symbols that the module exports.
  */
 #include "base/cleanup.h"
 #include "kvpkcs11/cryptoki.h"
@@ -47,9 +47,12 @@ static CK_FUNCTION_LIST_3_2 list_3_2 = {
 #include "cryptoki/functions.def"
 };
 
-/* Each list begins with the one before it, so that an application may use less than it asked for. */
+/*
+ * Each list begins with the one before it, so that an application may use less than it asked for.
+ */
 #define SAME_(name)                                                                                \
-    _Static_assert(offsetof(CK_FUNCTION_LIST_3_0, C_##name) == offsetof(CK_FUNCTION_LIST, C_##name) && \
+    _Static_assert(offsetof(CK_FUNCTION_LIST_3_0, C_##name) ==                                     \
+                           offsetof(CK_FUNCTION_LIST, C_##name) &&                                 \
                        offsetof(CK_FUNCTION_LIST_3_2, C_##name) ==                                 \
                            offsetof(CK_FUNCTION_LIST, C_##name),                                   \
                    "C_" #name " stands where 2.40 has it");

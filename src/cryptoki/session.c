@@ -58,7 +58,10 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
     return kvp_leave(&call, kvp_session_cancel(s, flags));
 }
 
-/* An operation may be half on its way to a vault: it is never saved. pkcs11-provider asks each time. */
+/*
+ * An operation may be half on its way to a vault: it is never saved. pkcs11-provider asks each
+ * time.
+ */
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
     (void)state;

@@ -68,6 +68,8 @@ typedef struct kvp_conn {
     CURL *easy;
     uint64_t generation; /**< process that made it; another one must not touch it */
     int64_t idle_since_ms;
+    kvp_url resolved;             /**< whose addresses libcurl was given last; no host: nobody's */
+    int64_t resolved_until_ms;    /**< how long they are taken for good */
     struct kvp_conn *next_idle;   /**< newest first */
     struct kvp_conn *next, *prev; /**< all of this pool */
     char error[CURL_ERROR_SIZE];
@@ -94,6 +96,8 @@ struct kvp_http {
     kvp_conn *all KVP_GUARDED_BY(lock);
     kvp_waiter *first_waiter, *last_waiter KVP_GUARDED_BY(lock);
     int64_t throttled_until_ms KVP_GUARDED_BY(lock);
+    char *resolved KVP_GUARDED_BY(lock); /**< `host:port:addresses`, the last looked up */
+    int64_t resolved_until_ms KVP_GUARDED_BY(lock);
 };
 
 /** Keep @http alive; false when it is closed. */
@@ -110,6 +114,20 @@ void kvp_pool_prune(kvp_http *http);
 unsigned kvp_pool_size(kvp_http *http);
 /** A new handle with what stays the same for all requests; also for perform_many. */
 CURL *kvp_easy_new(const kvp_http *http, char *error_buffer);
+
+/* ---- host names (resolve.c) ---- */
+
+/** Whether @url's host has to be looked up by us before libcurl may see it. */
+bool kvp_resolve_needed(const kvp_url *url, bool no_proxy);
+/**
+ * Look the host up: a new list for CURLOPT_RESOLVE, good until @ret_until_ms. KVP_ERR_NETWORK,
+ * KVP_ERR_NO_MEMORY; @ret_slow: the system's resolver had tried for long.
+ */
+kvp_status kvp_resolve(kvp_http *http, const kvp_url *url, struct curl_slist **ret,
+                       int64_t *ret_until_ms, bool *ret_slow, kvp_error *reterr);
+/** Tests: what to ask instead of the system. Appends `192.0.2.1,[2001:db8::1]`. */
+typedef kvp_status (*kvp_resolver)(const char *host, kvp_buf *ret, kvp_error *reterr);
+extern kvp_resolver kvp_resolver_for_tests;
 
 /* ---- fork (fork.c) ---- */
 kvp_status kvp_http_register(kvp_http *http, kvp_error *reterr);

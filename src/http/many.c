@@ -18,6 +18,7 @@ typedef enum state { FREE, ACTIVE, WAITING } state;
 typedef struct transfer {
     state state;
     CURL *easy;
+    struct curl_slist *addresses; /**< of the host */
     kvp_exchange exchange;
     kvp_http_response response;
     kvp_retry retry;
@@ -59,37 +60,61 @@ static void report(run *r, transfer *t, kvp_status st, kvp_error *error)
         stop(r, verdict, error);
 }
 
-static void start(run *r, transfer *t)
+/* A handle for @t that knows the request and the host's addresses. */
+static kvp_status prepare(run *r, transfer *t, kvp_error *error)
 {
     kvp_http_request request = { .method = "GET",
                                  .url = t->text,
                                  .headers = r->many->headers,
                                  .header_count = r->many->header_count,
                                  .max_response = r->many->max_response };
-    kvp_error error = { .status = KVP_OK };
     kvp_status st = KVP_OK;
+    int64_t until;
+    bool slow;
 
     t->error[0] = '\0';
-    if (!t->easy) {
+    if (!t->easy)
         t->easy = kvp_easy_new(r->http, t->error);
-        if (!t->easy ||
-            curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) != CURLE_OK ||
-            curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L) != CURLE_OK ||
-            curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK)
-            st = KVP_ERR_NO_MEMORY;
-    }
-    if (st == KVP_OK)
-        st = kvp_exchange_begin(&t->exchange, t->easy, r->http, &request, &t->url, r->deadline_ms,
-                                &t->response);
+    if (!t->easy ||
+        curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS) != CURLE_OK ||
+        curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 1L) != CURLE_OK ||
+        curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t) != CURLE_OK)
+        return kvp_error_set(error, KVP_ERR_NO_MEMORY, "a libcurl handle");
+    if (kvp_resolve_needed(&t->url, false))
+        st = kvp_resolve(r->http, &t->url, &t->addresses, &until, &slow, error);
+    if (st != KVP_OK)
+        return st;
+    st = kvp_exchange_begin(&t->exchange, t->easy, r->http, &request, &t->url, r->deadline_ms,
+                            &t->response);
+    if (st != KVP_OK)
+        kvp_error_set(error, st, "a request to %s cannot be made", t->url.host);
+    return st;
+}
+
+/* The handle is out of the multi: take what came, let go of what was lent to it. */
+static kvp_outcome end(transfer *t, CURLcode result, kvp_status *ret_status, kvp_error *error)
+{
+    curl_easy_setopt(t->easy, CURLOPT_RESOLVE, NULL);
+    curl_slist_free_all(t->addresses);
+    t->addresses = NULL;
+    return kvp_exchange_end(&t->exchange, t->easy, result, &t->url, t->error, ret_status, error);
+}
+
+static void start(run *r, transfer *t)
+{
+    kvp_error error = { .status = KVP_OK };
+    kvp_status st = prepare(r, t, &error);
+
     if (st == KVP_OK) {
-        if (curl_multi_add_handle(r->multi, t->easy) == CURLM_OK) {
+        if (curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->addresses) == CURLE_OK &&
+            curl_multi_add_handle(r->multi, t->easy) == CURLM_OK) {
             t->state = ACTIVE;
             return;
         }
-        (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_OUT_OF_MEMORY, &t->url, t->error, &st,
-                               NULL);
+        (void)end(t, CURLE_OUT_OF_MEMORY, &st, &error);
     }
-    kvp_error_set(&error, st, "a request to %s cannot be made", t->url.host);
+    curl_slist_free_all(t->addresses);
+    t->addresses = NULL;
     report(r, t, st, &error);
 }
 
@@ -149,7 +174,7 @@ static void finish(run *r, transfer *t, CURLcode result)
     int64_t pause, now = kvp_clock_mono_ms();
 
     curl_multi_remove_handle(r->multi, t->easy);
-    outcome = kvp_exchange_end(&t->exchange, t->easy, result, &t->url, t->error, &st, &error);
+    outcome = end(t, result, &st, &error);
     pause = kvp_retry_pause(&t->retry, outcome, t->response.retry_after_ms, now, r->deadline_ms);
     if (outcome == KVP_OUTCOME_BUSY && t->response.status == 429)
         kvp_throttle_set(r->http, t->response.retry_after_ms >= 0 ? t->response.retry_after_ms
@@ -247,8 +272,7 @@ static void drop_rest(run *r)
             kvp_status ignored;
 
             curl_multi_remove_handle(r->multi, t->easy);
-            (void)kvp_exchange_end(&t->exchange, t->easy, CURLE_ABORTED_BY_CALLBACK, &t->url,
-                                   t->error, &ignored, NULL);
+            (void)end(t, CURLE_ABORTED_BY_CALLBACK, &ignored, NULL);
         }
         if (t->state != FREE) {
             kvp_error_set(&error, st, "not answered: the requests were stopped");

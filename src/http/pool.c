@@ -99,6 +99,7 @@ void kvp_http_unref(kvp_http *http)
     conn_list_free(http->idle);
     kvp_trust_clear(&http->trust);
     kvp_free(http->user_agent);
+    kvp_free(http->resolved);
     kvp_lock_clear(&http->lock);
     kvp_free(http);
 }

@@ -9,34 +9,77 @@
 /* Time that a mere warm-up may take. */
 #define PRECONNECT_MS 10000
 
+/*
+ * Have @conn know the host's addresses. A handle that knew them keeps what it has when the lookup
+ * fails: its connection may well be alive.
+ */
+static kvp_outcome prepare(kvp_http *http, kvp_conn *conn, const kvp_http_request *request,
+                           const kvp_url *url, struct curl_slist **ret_addresses,
+                           kvp_http_response *response, kvp_status *ret_status, kvp_error *reterr)
+{
+    int64_t now = kvp_clock_mono_ms();
+    bool known = kvp_url_same_origin(&conn->resolved, url), slow = false;
+
+    *ret_status = KVP_OK;
+    if ((known && now < conn->resolved_until_ms) || !kvp_resolve_needed(url, request->no_proxy))
+        return KVP_OUTCOME_DONE;
+    *ret_status = kvp_resolve(http, url, ret_addresses, &conn->resolved_until_ms, &slow, reterr);
+    if (*ret_status == KVP_OK) {
+        conn->resolved = *url;
+        return KVP_OUTCOME_DONE;
+    }
+    if (known) {
+        *ret_status = KVP_OK;
+        return KVP_OUTCOME_DONE;
+    }
+    response->attempts++;
+    return *ret_status == KVP_ERR_NETWORK && !slow ? KVP_OUTCOME_UNREACHABLE : KVP_OUTCOME_FATAL;
+}
+
+/* The exchange itself, within libcurl. */
+static kvp_outcome exchange_on(kvp_http *http, kvp_conn *conn, const kvp_http_request *request,
+                               const kvp_url *url, struct curl_slist *addresses,
+                               int64_t deadline_ms, kvp_http_response *response,
+                               kvp_status *ret_status, bool *ret_broken, kvp_error *reterr)
+{
+    KVP_CURL_SCOPE;
+    kvp_exchange exchange;
+    kvp_outcome outcome;
+    CURLcode rc;
+
+    conn->error[0] = '\0';
+    *ret_status =
+        kvp_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
+    if (*ret_status != KVP_OK) {
+        kvp_error_set(reterr, *ret_status, "a request to %s cannot be made", url->host);
+        return KVP_OUTCOME_FATAL;
+    }
+    rc = curl_easy_setopt(conn->easy, CURLOPT_RESOLVE, addresses);
+    if (rc == CURLE_OK)
+        rc = curl_easy_perform(conn->easy);
+    curl_easy_setopt(conn->easy, CURLOPT_RESOLVE, NULL);
+    outcome = kvp_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
+    *ret_broken = rc != CURLE_OK;
+    return outcome;
+}
+
 static kvp_outcome attempt(kvp_http *http, const kvp_http_request *request, const kvp_url *url,
                            int64_t deadline_ms, kvp_http_response *response, kvp_status *ret_status,
                            kvp_error *reterr)
 {
-    kvp_outcome outcome = KVP_OUTCOME_FATAL;
-    kvp_exchange exchange;
+    struct curl_slist *addresses = NULL;
     kvp_conn *conn = NULL;
+    kvp_outcome outcome;
     bool broken = true;
 
     *ret_status = kvp_pool_take(http, deadline_ms, &conn, reterr);
     if (*ret_status != KVP_OK)
         return KVP_OUTCOME_FATAL;
-    {
-        KVP_CURL_SCOPE;
-
-        conn->error[0] = '\0';
-        *ret_status =
-            kvp_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
-        if (*ret_status == KVP_OK) {
-            CURLcode rc = curl_easy_perform(conn->easy);
-
-            outcome =
-                kvp_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
-            broken = rc != CURLE_OK;
-        } else {
-            kvp_error_set(reterr, *ret_status, "a request to %s cannot be made", url->host);
-        }
-    }
+    outcome = prepare(http, conn, request, url, &addresses, response, ret_status, reterr);
+    if (outcome == KVP_OUTCOME_DONE)
+        outcome = exchange_on(http, conn, request, url, addresses, deadline_ms, response,
+                              ret_status, &broken, reterr);
+    curl_slist_free_all(addresses);
     kvp_pool_give(http, conn, broken);
     return outcome;
 }

@@ -43,6 +43,9 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_OBJECT_ID, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
     ROW(CKA_VALUE, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
 
+    /* profiles (§4.14): only ours, made with the store */
+    ROW(CKA_PROFILE_ID, ULONG, PROFILE, LISTED, NONE, kvp_get_absent),
+
     /* keys (§4.7) */
     ROW(CKA_KEY_TYPE, ULONG, KEY, REQUIRED | GENERATE, NONE, kvp_get_key_type),
     ROW(CKA_ID, BYTES, KEY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_id),
@@ -120,6 +123,8 @@ unsigned kvp_class_who(CK_OBJECT_CLASS cls)
     switch (cls) {
     case CKO_DATA:
         return KVP_IS_DATA;
+    case CKO_PROFILE:
+        return KVP_IS_PROFILE;
     case CKO_PUBLIC_KEY:
         return KVP_IS_PUBLIC;
     case CKO_PRIVATE_KEY:
@@ -197,7 +202,8 @@ kvp_status kvp_attribute_set_put(kvp_attribute_set *set, CK_ATTRIBUTE_TYPE type,
         if (set->items[i].type == type)
             return kvp_buf_set(&set->items[i].value, data, len);
     if (set->count == set->size) {
-        /* A realloc could leave a copy of a buffer header, never of a secret: values are outside. */
+        /* A realloc could leave a copy of a buffer header, never of a secret: values are outside.
+         */
         size_t size = set->size ? set->size * 2 : 32;
         void *items = kvp_realloc(set->items, size * sizeof(*set->items));
         if (!items)

@@ -25,10 +25,11 @@ enum {
     KVP_IS_PRIVATE_EC = 1 << 5,
     KVP_IS_PRIVATE_OTHER = 1 << 6,
     KVP_IS_SECRET = 1 << 7,
+    KVP_IS_PROFILE = 1 << 8,
     KVP_IS_PUBLIC = KVP_IS_PUBLIC_RSA | KVP_IS_PUBLIC_EC | KVP_IS_PUBLIC_OTHER,
     KVP_IS_PRIVATE = KVP_IS_PRIVATE_RSA | KVP_IS_PRIVATE_EC | KVP_IS_PRIVATE_OTHER,
     KVP_IS_KEY = KVP_IS_PUBLIC | KVP_IS_PRIVATE | KVP_IS_SECRET,
-    KVP_IS_ANY = KVP_IS_KEY | KVP_IS_DATA,
+    KVP_IS_ANY = KVP_IS_KEY | KVP_IS_DATA | KVP_IS_PROFILE,
 };
 
 /** What a value looks like, for checks of length. */
@@ -46,13 +47,13 @@ typedef enum kvp_attribute_kind {
 /** Flags of a row. */
 enum {
     KVP_ATTRIBUTE_LISTED = 1 << 0,    /**< a list page is enough to answer it */
-    KVP_ATTRIBUTE_FIXED = 1 << 1,     /**< the same for every token object of a slot: a search can say "none" from it */
-    KVP_ATTRIBUTE_SENSITIVE = 1 << 2, /**< not revealed while CKA_SENSITIVE or not CKA_EXTRACTABLE */
-    KVP_ATTRIBUTE_CREATE = 1 << 3,    /**< may stand in a template of C_CreateObject (and C_UnwrapKey) */
+    KVP_ATTRIBUTE_FIXED = 1 << 1,     /**< the same for every token object of a slot */
+    KVP_ATTRIBUTE_SENSITIVE = 1 << 2, /**< not for CKA_SENSITIVE or not CKA_EXTRACTABLE objects */
+    KVP_ATTRIBUTE_CREATE = 1 << 3,    /**< may stand in a template of C_CreateObject */
     KVP_ATTRIBUTE_REQUIRED = 1 << 4,  /**< must stand there */
-    KVP_ATTRIBUTE_GENERATE = 1 << 5,  /**< may stand in a template of C_GenerateKey(Pair) (and C_UnwrapKey) */
+    KVP_ATTRIBUTE_GENERATE = 1 << 5,  /**< may stand in one of C_GenerateKey(Pair), C_UnwrapKey */
     KVP_ATTRIBUTE_NEEDED = 1 << 6,    /**< must stand in one of C_GenerateKey(Pair) */
-    KVP_ATTRIBUTE_MODIFY = 1 << 7,    /**< C_SetAttributeValue can change it, on token and session objects */
+    KVP_ATTRIBUTE_MODIFY = 1 << 7,    /**< C_SetAttributeValue can change it */
     KVP_ATTRIBUTE_VENDOR = 1 << 8,    /**< token objects only */
 };
 
@@ -73,7 +74,7 @@ typedef struct kvp_attribute_set {
     size_t count, size;
 } kvp_attribute_set;
 void kvp_attribute_set_clear(kvp_attribute_set *set);
-/** Set @type to a copy of the bytes, replacing what was there. KVP_ERR_NO_MEMORY, KVP_ERR_TOO_LARGE. */
+/** Set @type to a copy of the bytes. KVP_ERR_NO_MEMORY, KVP_ERR_TOO_LARGE. */
 kvp_status kvp_attribute_set_put(kvp_attribute_set *set, CK_ATTRIBUTE_TYPE type, const void *data,
                                  size_t len) KVP_WARN_UNUSED;
 /** Borrowed value, or NULL. */

@@ -83,9 +83,9 @@ kvp_status kvp_get_modifiable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_
 }
 
 /*
- * A vault deletes a name: private key, public key and all versions together. So only the private (or
- * secret) key object of the current version can be destroyed; destroying a public key object, which
- * costs nothing on other tokens, must not take the private key with it.
+ * A vault deletes a name: private key, public key and all versions together. So only the private
+ * (or secret) key object of the current version can be destroyed; destroying a public key object,
+ * which costs nothing on other tokens, must not take the private key with it.
  */
 kvp_status kvp_get_destroyable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
@@ -169,7 +169,8 @@ kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *r
 }
 
 /* The service does not say whether it made a key or got it by import: only what we had it make is
- * known to be local, by the tag that generate.c gives. Serves CKA_LOCAL and CKA_ALWAYS_SENSITIVE. */
+ * known to be local, by the tag that generate.c gives. Serves CKA_LOCAL and CKA_ALWAYS_SENSITIVE.
+ */
 static bool is_local(const kvp_view *view)
 {
     const char *tag = view->key ? kvp_key_tag(view->key, KVP_TAG_LOCAL) : NULL;
@@ -216,7 +217,8 @@ kvp_status kvp_get_mechanisms(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_
     return KVP_OK;
 }
 
-/* CKA_SIGN_RECOVER is not here: no mechanism of ours gives its data back from the vault's signature. */
+/* CKA_SIGN_RECOVER is not here: no mechanism of ours gives its data back from the vault's
+ * signature. */
 uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
 {
     static const struct {
@@ -348,8 +350,8 @@ kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
     const kvp_buf *value = view->set ? kvp_attribute_set_get(view->set, CKA_VALUE) : NULL;
     if (!value)
         return KVP_ERR_NOT_FOUND;
-    /* §4.10.2: the first three bytes of SHA-1 for keys that are no block cipher's; that of an AES key
-     * would need the cipher and stays away, as the attribute may. */
+    /* §4.10.2: the first three bytes of SHA-1 for keys that are no block cipher's; that of an AES
+     * key would need the cipher and stays away, as the attribute may. */
     if (kvp_view_key_type(view) == CKK_AES)
         return KVP_ERR_NOT_FOUND;
     uint8_t digest[KVP_HASH_MAX_LEN];

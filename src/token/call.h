@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One call of the application, from entry to return. The face makes it on its stack; the token room
- * writes into it what the audit record and the diagnostics line need; the face reads it once, at the
- * end. It also carries the failure that a lower room reported, which one table turns into a CK_RV.
+ * writes into it what the audit record and the diagnostics line need; the face reads it once, at
+ * the end. It also carries the failure that a lower room reported, which one table turns into a
+ * CK_RV.
  */
 #ifndef KVP_TOKEN_CALL_H
 #define KVP_TOKEN_CALL_H
@@ -27,7 +28,7 @@ typedef enum kvp_call_kind {
 typedef struct kvp_call {
     kvp_module *module;         /**< referenced for the length of the call */
     const char *function;       /**< `C_Sign` */
-    const char *operation;      /**< `Sign`: set when a key, certificate or secret is touched, else NULL: no audit record */
+    const char *operation;      /**< `Sign`: a key, certificate or secret is touched; NULL: no record */
     bool has_mechanism;
     CK_MECHANISM_TYPE mechanism;
     const kvp_slot *slot;       /**< borrowed, NULL while unknown */
@@ -41,8 +42,8 @@ typedef struct kvp_call {
 } kvp_call;
 
 /**
- * The CK_RV for call->error in a call of @kind, by error_table.c. Marks the kind for the diagnostics
- * line. Never CKR_OK.
+ * The CK_RV for call->error in a call of @kind, by error_table.c. Marks the kind for the
+ * diagnostics line. Never CKR_OK.
  */
 CK_RV kvp_call_fail(kvp_call *call, kvp_call_kind kind);
 
@@ -58,7 +59,10 @@ typedef struct kvp_error_row {
 extern const kvp_error_row kvp_error_rows[]; /**< ended by a row with status KVP_OK */
 const kvp_error_row *kvp_error_row_find(const kvp_error *error, kvp_call_kind kind);
 
-/** `CKR_OK`, `CKM_ECDSA`, `CKA_LABEL`, `CKO_DATA`: name of a constant, or "0x…" in a static thread-local buffer. */
+/**
+ * `CKR_OK`, `CKM_ECDSA`, `CKA_LABEL`, `CKO_DATA`: name of a constant, or "0x…" in a static thread-
+ * local buffer.
+ */
 const char *kvp_ckr_name(CK_RV rv);
 const char *kvp_ckm_name(CK_MECHANISM_TYPE type);
 const char *kvp_cka_name(CK_ATTRIBUTE_TYPE type);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables behind kvp_ckr_name and its like (call.h): for tests and for pages written out of them. */
+/*
+ * The tables behind kvp_ckr_name and its like (call.h): for tests and for pages written out of
+ * them.
+ */
 #ifndef KVP_TOKEN_CONSTANTS_H
 #define KVP_TOKEN_CONSTANTS_H
 

@@ -120,6 +120,54 @@ static kvp_status fill_set(kvp_attribute_set *set, CK_OBJECT_CLASS cls, unsigned
     return st;
 }
 
+/* ---- profiles ---- */
+
+/* What is claimed must hold for every configuration: the baseline does. */
+static const struct {
+    CK_PROFILE_ID id;
+    const char *label;
+} profiles[] = {
+    { CKP_BASELINE_PROVIDER, "Baseline Provider" },
+};
+
+static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const char *label)
+{
+    KVP_CLEANUP(kvp_document_freep) kvp_document *document = kvp_document_new(NULL, true);
+    if (!document)
+        return NULL;
+    kvp_attribute_set *set = &document->set;
+    kvp_status st = put_ulong(set, CKA_PROFILE_ID, id);
+    if (st == KVP_OK)
+        st = kvp_attribute_set_put(set, CKA_LABEL, label, strlen(label));
+    if (st == KVP_OK)
+        st = put_bool(set, CKA_TOKEN, true);
+    if (st == KVP_OK)
+        st = put_bool(set, CKA_PRIVATE, false);
+    if (st == KVP_OK)
+        st = put_bool(set, CKA_MODIFIABLE, false);
+    if (st == KVP_OK)
+        st = put_bool(set, CKA_COPYABLE, false);
+    if (st == KVP_OK)
+        st = put_bool(set, CKA_DESTROYABLE, false);
+    return st == KVP_OK ? kvp_record_new(store, NULL, KVP_STEAL(document)) : NULL;
+}
+
+kvp_status kvp_profiles_new(kvp_object_store *store)
+{
+    for (size_t i = 0; i < KVP_ARRAY_LEN(profiles); i++) {
+        kvp_record *record = profile_new(store, profiles[i].id, profiles[i].label);
+        if (!record)
+            return KVP_ERR_NO_MEMORY;
+        record->object_count = 1;
+        record->objects[0].record = record;
+        record->objects[0].cls = CKO_PROFILE;
+        kvp_lock_take(&store->lock);
+        kvp_record_link_locked(&store->sessions, record);
+        kvp_lock_give(&store->lock);
+    }
+    return KVP_OK;
+}
+
 /* ---- secret keys ---- */
 
 static bool value_fits(CK_KEY_TYPE key_type, size_t len)
@@ -202,7 +250,8 @@ CK_RV kvp_object_create_secret(kvp_call *call, kvp_session *session, const void 
         return CKR_TEMPLATE_INCONSISTENT;
     if (kvp_template_bool(attrs, count, CKA_TOKEN, false)) {
         rv = kvp_session_may_write(session);
-        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT; /* the vault would not have it from us */
+        return rv != CKR_OK ? rv
+                            : CKR_TEMPLATE_INCONSISTENT; /* the vault would not have it from us */
     }
     CK_KEY_TYPE type = kvp_template_ulong(attrs, count, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
     return kvp_session_secret_new(session, KVP_ORIGIN_UNWRAPPED, CK_UNAVAILABLE_INFORMATION, type,
@@ -334,7 +383,7 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
         rv = kvp_session_may_write(session);
         return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT;
     }
-    if (kvp_class_who(cls) == 0)
+    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE)
         return CKR_ATTRIBUTE_VALUE_INVALID;
     if (cls == CKO_PRIVATE_KEY)
         return CKR_TEMPLATE_INCONSISTENT; /* private keys stay in the vault */

@@ -7,7 +7,8 @@
 #include "token/record.h"
 #include "token/slot.h"
 
-/** Where a new session object comes from: decides what its template may say and what is true of it. */
+/** Where a new session object comes from: decides what its template may say and what is true of it.
+ */
 typedef enum kvp_origin {
     KVP_ORIGIN_CREATED,   /**< C_CreateObject: the template has the value */
     KVP_ORIGIN_GENERATED, /**< C_GenerateKey */
@@ -22,8 +23,14 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
                              kvp_key *key, CK_OBJECT_HANDLE *ret);
 
 /**
- * A session secret key with @value. @mechanism is that of generation, CK_UNAVAILABLE_INFORMATION for
- * other origins. The template was checked by kvp_template_check for KVP_IS_SECRET.
+ * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.1 §3): they live as long as
+ * the store. KVP_ERR_NO_MEMORY.
+ */
+kvp_status kvp_profiles_new(kvp_object_store *store);
+
+/**
+ * A session secret key with @value. @mechanism is that of generation, CK_UNAVAILABLE_INFORMATION
+ * for other origins. The template was checked by kvp_template_check for KVP_IS_SECRET.
  */
 CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANISM_TYPE mechanism,
                              CK_KEY_TYPE key_type, const void *value, size_t len,
@@ -33,7 +40,8 @@ CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANI
 CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_ATTRIBUTE *attrs,
                              CK_ULONG count, CK_OBJECT_HANDLE *ret);
 
-/** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token? */
+/** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
+ */
 CK_RV kvp_session_may_write(const kvp_session *session);
 
 #endif

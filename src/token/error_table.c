@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From what went wrong below to the CK_RV that the application gets and the sentence that its
- * administrator reads. The first row that fits decides, so the particular stands before the general.
- * Codes are those of the wire reference, section 9.
+ * administrator reads. The first row that fits decides, so the particular stands before the
+ * general. Codes are those of the wire reference, section 9.
  */
 #include "token/call.h"
 

@@ -2,7 +2,8 @@
 /*
  * Searching (PKCS#11 v3.1 §5.7.6 to §5.7.8): C_FindObjectsInit does the whole search and keeps the
  * handles, so that the result does not change until C_FindObjectsFinal. What is asked of the vault
- * is the plan's decision (find_plan.h), how long an answer is believed the store's (object_store.h).
+ * is the plan's decision (find_plan.h), how long an answer is believed the store's
+ * (object_store.h).
  */
 #include "base/alloc.h"
 #include "token/find_plan.h"
@@ -260,9 +261,21 @@ static CK_RV read_list(search *s)
     return settle(s);
 }
 
+/* Who may read keys but not list them has looked for a name, and it is not there: that is an
+ * answer. */
+static bool may_not_list(const search *s)
+{
+    return s->plan.ref_count && s->call->error.status == KVP_ERR_HTTP &&
+           s->call->error.http_status == 403;
+}
+
 static CK_RV find_listed(search *s)
 {
     CK_RV rv = kvp_store_is_listed(s->store) ? CKR_OK : read_list(s);
+    if (rv != CKR_OK && may_not_list(s)) {
+        kvp_error_clear(&s->call->error);
+        return CKR_OK;
+    }
     if (rv != CKR_OK)
         return rv;
 
@@ -305,8 +318,6 @@ static CK_RV find_token_objects(search *s)
 static CK_RV find_session_objects(search *s)
 {
     KVP_CLEANUP(kvp_record_list_clear) kvp_record_list all = { 0 };
-    if (!s->plan.sessions)
-        return CKR_OK;
     if (kvp_store_snapshot(s->store, false, true, &all) != KVP_OK)
         return CKR_HOST_MEMORY;
     CK_RV rv = CKR_OK;
@@ -327,8 +338,8 @@ CK_RV kvp_find_init(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *at
         return CKR_HOST_MEMORY;
     find->base.kind = KVP_OPERATION_FIND;
     find->base.destroy = find_destroy;
-    /* Started first and taken out at once: a second search on the session is refused before it costs
-     * a request, and C_FindObjects of another thread waits for nothing. */
+    /* Started first and taken out at once: a second search on the session is refused before it
+     * costs a request, and C_FindObjects of another thread waits for nothing. */
     rv = kvp_operation_start(session, &find->base);
     if (rv != CKR_OK)
         return rv;

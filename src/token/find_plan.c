@@ -116,15 +116,13 @@ void kvp_find_plan_make(const kvp_slot *slot, const CK_ATTRIBUTE *attrs, CK_ULON
     /* A label is what people write, and is right more often than an id that is a valid name. */
     static const CK_ATTRIBUTE_TYPE likeliest[] = { CKA_UNIQUE_ID, CKA_KVP_KEY_ID, CKA_LABEL,
                                                    CKA_ID };
-    kvp_find_plan plan = { .sessions = true, .who = KVP_IS_KEY };
+    kvp_find_plan plan = { .who = KVP_IS_KEY };
 
     if (!slot->config->managed_hsm)
         plan.who &= ~(unsigned)KVP_IS_SECRET;
     plan.who &= ~(unsigned)(KVP_IS_PUBLIC_OTHER | KVP_IS_PRIVATE_OTHER);
     /* List pages of a Managed HSM leave open which objects there are. */
     plan.documents = slot->config->managed_hsm;
-    if (kvp_template_bool(attrs, count, CKA_TOKEN, false))
-        plan.sessions = false;
 
     for (CK_ULONG i = 0; i < count; i++) {
         const CK_ATTRIBUTE *attr = &attrs[i];

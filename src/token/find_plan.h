@@ -4,9 +4,10 @@
  *
  *  - Classes that a vault never has, CKA_TRUSTED = TRUE, CKA_TOKEN = FALSE and other values that no
  *    key of a vault can have: nothing (Chromium asks for NSS_TRUST 170 times at its start).
- *  - An exact CKA_LABEL, CKA_ID, CKA_UNIQUE_ID or CKA_KVP_KEY_ID names a key: one GET, no list. Only
- *    when that key is not there, or is called otherwise by a tag, the list is read, as another key
- *    may have the label or id by its tags, or an id that is the hash of a long name.
+ *  - An exact CKA_LABEL, CKA_ID, CKA_UNIQUE_ID or CKA_KVP_KEY_ID names a key: one GET, no list.
+ *    Only when that key is not there, or is called otherwise by a tag, the list is read, as another
+ *    key may have the label or id by its tags, or an id that is the hash of a long name. Who may get
+ *    keys and not list them (403) finds keys by their names alone.
  *  - Anything else: list pages; and bundles only if the template has attributes that need them.
  *
  * Two keys of one label, one by its name and another by its tag, are both found by a search that
@@ -21,11 +22,10 @@
 #define KVP_FIND_REFS 4
 
 typedef struct kvp_find_plan {
-    bool sessions;      /**< session objects can match */
     unsigned who;       /**< kinds of token objects that can match (KVP_IS_ bits), 0: none */
     bool documents;     /**< matching needs bundles */
     bool exact;         /**< the template has a label or an id */
-    bool certain;       /**< refs[0] is the only key that can match (CKA_UNIQUE_ID, CKA_KVP_KEY_ID) */
+    bool certain; /**< refs[0] is the only key that can match (CKA_UNIQUE_ID, CKA_KVP_KEY_ID) */
     kvp_key_ref refs[KVP_FIND_REFS]; /**< keys that the template can name, the likeliest first */
     size_t ref_count;
 } kvp_find_plan;

@@ -4,8 +4,8 @@
  * keys. What a template asks for is decided in generate_plan.c.
  *
  * A name that lives is not made again. The service would make a new version of it, which is a
- * rotation: another key for everybody who uses the name, from a call that in PKCS#11 only ever adds.
- * So the name is looked up first, and a key of that name, enabled or not, ends the call with
+ * rotation: another key for everybody who uses the name, from a call that in PKCS#11 only ever
+ * adds. So the name is looked up first, and a key of that name, enabled or not, ends the call with
  * CKR_ATTRIBUTE_VALUE_INVALID. A name in soft-deleted state is refused by the service.
  */
 #include "base/alloc.h"
@@ -41,7 +41,8 @@ static CK_RV check_name_is_free(kvp_call *call, kvp_vault *vault, const char *na
     if (st != KVP_OK)
         return kvp_call_fail(call, KVP_CALL_CREATE);
     kvp_copy_printable(call->object_id, sizeof(call->object_id), there->id);
-    return kvp_object_refuse(call, KVP_CALL_CREATE, "KeyExists", "the vault has a key named %s", name);
+    return kvp_object_refuse(call, KVP_CALL_CREATE, "KeyExists", "the vault has a key named %s",
+                             name);
 }
 
 /* Have the vault make it. @ret is pinned. */
@@ -64,7 +65,8 @@ static CK_RV make_key(kvp_call *call, kvp_session *session, const kvp_generation
     if (kvp_vault_key_create(vault, name, &request, &call->trace, &key, &call->error) != KVP_OK)
         return kvp_call_fail(call, KVP_CALL_CREATE);
     kvp_copy_printable(call->object_id, sizeof(call->object_id), key->id);
-    /* Services before 2026-04-01 do not tell the size of a symmetric key; we have just asked for it. */
+    /* Services before 2026-04-01 do not tell the size of a symmetric key; we have just asked for
+     * it. */
     if (key->kty == KVP_KTY_OCT && key->key_bits == 0)
         key->key_bits = generation->draft->key_bits;
     kvp_record *record = NULL;

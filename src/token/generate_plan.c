@@ -294,7 +294,8 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
     if (draft->ops == 0)
         return CKR_TEMPLATE_INCONSISTENT;
     rv = check_outcome(call, slot, draft, CKO_SECRET_KEY, attrs, false);
-    /* A key of the other type would come out: AES without an AES use, or a generic secret with one. */
+    /* A key of the other type would come out: AES without an AES use, or a generic secret with one.
+     */
     kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .key = draft, .loaded = true };
     if (rv == CKR_OK && kvp_view_key_type(&view) != (aes ? CKK_AES : CKK_GENERIC_SECRET))
         rv = CKR_TEMPLATE_INCONSISTENT;

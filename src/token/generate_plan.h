@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What key a generation template asks for: decided, and refused where the vault cannot do it, before
- * any request. Pure but for a random ending of names.
+ * What key a generation template asks for: decided, and refused where the vault cannot do it,
+ * before any request. Pure but for a random ending of names.
  *
  * Decisions that the standard leaves open, or that a vault forces:
  *  - CKA_LABEL becomes the vault name where it is one; else a name is made of it (`key-` and eight
  *    hexadecimal digits without a label) and the label is kept in a tag, as is a CKA_ID other than
  *    the name.
  *  - A private key can only be a token object: CKA_TOKEN must be TRUE for it. A public key template
- *    that says FALSE gets a session object with the same numbers; the vault has its own all the same.
- *  - Usage attributes become key_ops. None at all: the service's defaults. Some TRUE: just those, and
- *    a template of the pair that says nothing of usage gets the counterparts (verify for sign). Only
- *    FALSE ones: the defaults without them.
- *  - CKA_PRIVATE, CKA_COPYABLE and CKA_DERIVE are accepted and not kept: pkcs11-tool asks for private
- *    objects always, and for derivation with every EC key. Every other attribute must come out as
- *    asked for, or nothing is made.
+ *    that says FALSE gets a session object with the same numbers; the vault has its own as well.
+ *  - Usage attributes become key_ops. None at all: the service's defaults. Some TRUE: just those,
+ *    and a template of the pair that says nothing of usage gets the counterparts (verify for sign).
+ *    Only FALSE ones: the defaults without them.
+ *  - CKA_PRIVATE, CKA_COPYABLE and CKA_DERIVE are accepted and not kept: pkcs11-tool asks for
+ *    private objects always, and for derivation with every EC key. Every other attribute must come
+ *    out as asked for, or nothing is made.
  */
 #ifndef KVP_TOKEN_GENERATE_PLAN_H
 #define KVP_TOKEN_GENERATE_PLAN_H
@@ -35,7 +35,7 @@ typedef struct kvp_template {
     CK_ULONG count;
 } kvp_template;
 
-/** CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN. @call: its error says why, where a CK_RV does not. */
+/** CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN. call->error says more than the CK_RV. */
 CK_RV kvp_generation_pair(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_TYPE mechanism,
                           kvp_template public_template, kvp_template private_template,
                           kvp_generation *ret);
@@ -46,7 +46,10 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
 void kvp_generation_request(const kvp_generation *generation, const kvp_slot *slot,
                             kvp_key_create *ret);
 
-/** The curve that CKA_EC_PARAMS names, by OID or by PrintableString. CKR_OK, CKR_CURVE_NOT_SUPPORTED, CKR_ATTRIBUTE_VALUE_INVALID. */
+/**
+ * The curve that CKA_EC_PARAMS names, by OID or by PrintableString. CKR_OK, CKR_CURVE_NOT_SUPPORTED,
+ * CKR_ATTRIBUTE_VALUE_INVALID.
+ */
 CK_RV kvp_curve_from_params(const void *der, size_t len, kvp_curve *ret);
 
 #endif

@@ -21,7 +21,10 @@ struct kvp_handle_entry {
     size_t next_free;
 };
 
-/* Each table begins elsewhere, so that a handle from before C_Finalize is not valid after C_Initialize. */
+/*
+ * Each table begins elsewhere, so that a handle from before C_Finalize is not valid after
+ * C_Initialize.
+ */
 static _Atomic CK_ULONG tables;
 
 kvp_status kvp_handle_table_init(kvp_handle_table *table, CK_RV invalid, void (*ref)(void *item))

@@ -35,8 +35,8 @@ void kvp_handle_table_clear(kvp_handle_table *table);
 
 /**
  * Put @item in, taking the caller's reference; *@ret_handle, which may lie in the item, is written
- * before anyone else can find it. KVP_ERR_NO_MEMORY, KVP_ERR_TOO_LARGE: the reference stays with the
- * caller.
+ * before anyone else can find it. KVP_ERR_NO_MEMORY, KVP_ERR_TOO_LARGE: the reference stays with
+ * the caller.
  */
 kvp_status kvp_handle_table_add(kvp_handle_table *table, void *item, CK_ULONG *ret_handle)
     KVP_WARN_UNUSED;

@@ -62,7 +62,7 @@ typedef struct kvp_crypt_operation {
 typedef CK_RV kvp_mech_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
 
 struct kvp_mechanism_ops {
-    bool remote; /**< the vault does some of it: CKF_HW on a Managed HSM */
+    bool remote; /**< the vault does what needs its keys: CKF_HW */
     /** Whether @key can be used with it, beyond type, size and usage; NULL: yes. After load. */
     bool (*fits)(const kvp_mechanism *mechanism, const kvp_object *key);
     /** Check the parameter; say where input goes. Key type, size and usage are checked already. */

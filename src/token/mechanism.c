@@ -34,13 +34,17 @@ CK_RV kvp_mechanism_list(const kvp_slot *slot, CK_MECHANISM_TYPE *ret, CK_ULONG 
     return CKR_OK;
 }
 
-/* The key lives in the HSM for what the vault does; generation rows have no ops and are its, too,
- * but for secret keys, which may be of the session. */
-static bool is_in_hardware(const kvp_mechanism *row)
+/*
+ * CKF_HW: "performed by the device", which is the token, not this library. Private keys are only
+ * ever used there, whatever protects them inside, and pkcs11-tool 0.23 without -m takes no
+ * mechanism that lacks the flag. Symmetric keys are the device's in a Managed HSM and the session's
+ * elsewhere.
+ */
+static bool is_by_device(const kvp_mechanism *row, const kvp_slot *slot)
 {
-    if (row->ops)
-        return row->ops->remote;
-    return (row->flags & CKF_GENERATE_KEY_PAIR) != 0;
+    if (!row->ops)
+        return (row->flags & CKF_GENERATE_KEY_PAIR) != 0;
+    return row->ops->remote && (slot->config->managed_hsm || !kvp_mechanism_is_symmetric(row));
 }
 
 CK_RV kvp_mechanism_info(const kvp_slot *slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret)
@@ -51,7 +55,7 @@ CK_RV kvp_mechanism_info(const kvp_slot *slot, CK_MECHANISM_TYPE type, CK_MECHAN
     ret->ulMinKeySize = row->min_bits;
     ret->ulMaxKeySize = row->max_bits;
     ret->flags = row->flags;
-    if (slot->config->managed_hsm && is_in_hardware(row))
+    if (is_by_device(row, slot))
         ret->flags |= CKF_HW;
     return CKR_OK;
 }

@@ -20,7 +20,7 @@ typedef struct kvp_mechanism {
     const char *name;             /**< `CKM_ECDSA_SHA256` */
     CK_KEY_TYPE key_type;         /**< CK_UNAVAILABLE_INFORMATION for digests */
     CK_ULONG min_bits, max_bits;  /**< as CK_MECHANISM_INFO wants them for the type */
-    CK_FLAGS flags;               /**< CKF_SIGN | CKF_VERIFY | CKF_EC_…; CKF_HW is added per token */
+    CK_FLAGS flags;               /**< CKF_SIGN | CKF_VERIFY | CKF_EC_…; CKF_HW is added for what the device does */
     unsigned where;               /**< KVP_ON_ */
     kvp_hash hash;                /**< of hashing mechanisms and digests */
     const kvp_mechanism_ops *ops; /**< NULL: key generation, handled by generate.c */

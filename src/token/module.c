@@ -2,14 +2,14 @@
 /*
  * The module's life: C_Initialize, C_Finalize, and what fork does in between.
  *
- * Every call holds a reference while it runs. C_Finalize makes new calls fail at once and lets those
- * in flight end as they would; whoever lets go last tears the module down. C_Initialize may meanwhile
- * make another. Structures are kept for good and used again, so that counting needs no lock: a call
- * may look at the word of a module that was just finalized.
+ * Every call holds a reference while it runs. C_Finalize makes new calls fail at once and lets
+ * those in flight end as they would; whoever lets go last tears the module down. C_Initialize may
+ * meanwhile make another. Structures are kept for good and used again, so that counting needs no
+ * lock: a call may look at the word of a module that was just finalized.
  *
  * After fork the child goes on with its parent's module (CKF_INTERFACE_FORK_SAFE). If it calls
- * C_Initialize, sessions end and all else stays: the configuration, since a worker may have lost the
- * right to read the file and the environment that named it, and what was learnt of the vaults.
+ * C_Initialize, sessions end and all else stays: the configuration, since a worker may have lost
+ * the right to read the file and the environment that named it, and what was learnt of the vaults.
  */
 #include "base/alloc.h"
 #include "crypto/ossl.h"
@@ -89,9 +89,10 @@ void kvp_module_unref(kvp_module *module)
 
 /*
  * PKCS#11 v3.1 §5.4, C_Initialize: all four mutex functions or none. Without CKF_OS_LOCKING_OK they
- * must be used, with it we choose, and choose the operating system's. CKF_LIBRARY_CANT_CREATE_OS_THREADS
- * asks for nothing, we make no threads; flags of later versions are no reason to fail. pReserved must
- * be NULL, but NSS passes a module's parameters there, together with both flags.
+ * must be used, with it we choose, and choose the operating system's.
+ * CKF_LIBRARY_CANT_CREATE_OS_THREADS asks for nothing, we make no threads; flags of later versions
+ * are no reason to fail. pReserved must be NULL, but NSS passes a module's parameters there,
+ * together with both flags.
  */
 static CK_RV check_args(const CK_C_INITIALIZE_ARGS *args, kvp_mutex_functions *ret_functions,
                         bool *ret_use_functions)
@@ -220,6 +221,8 @@ CK_RV kvp_module_initialize(const CK_C_INITIALIZE_ARGS *args)
     } else {
         module->fork_generation = kvp_fork_generation();
         kvp_session_close_matching(module, NULL);
+        for (size_t i = 0; i < module->slot_count; i++)
+            kvp_object_store_restart(module->slots[i].objects);
     }
     kvp_lock_give(&initialise_lock);
     return rv;

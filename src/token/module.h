@@ -26,7 +26,9 @@ struct kvp_module {
 
 #define KVP_MODULE_ALIVE ((uint64_t)1 << 63)
 
-/** Fill a zeroed slot; a vault that cannot be made leaves its error in the slot. KVP_ERR_NO_MEMORY. */
+/**
+ * Fill a zeroed slot; a vault that cannot be made leaves its error in the slot. KVP_ERR_NO_MEMORY.
+ */
 kvp_status kvp_slot_init(kvp_slot *slot, kvp_module *module, CK_SLOT_ID id,
                          const kvp_config_vault *config);
 /** @forget: the host has run OPENSSL_cleanup, what holds OpenSSL's objects is left alone. */

@@ -129,8 +129,8 @@ static CK_RV get_attribute(const kvp_view *view, CK_ATTRIBUTE *attr)
     return CKR_OK;
 }
 
-/* The standard leaves open which of several answers is returned; a caller that grows its buffers and
- * tries again should not do so for what it will never get. */
+/* The standard leaves open which of several answers is returned; a caller that grows its buffers
+ * and tries again should not do so for what it will never get. */
 static int weight(CK_RV rv)
 {
     switch (rv) {

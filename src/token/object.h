@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Objects: what a template describes and a handle names. Token objects stand for keys of the vault
- * (later: certificates, secrets); session objects live in memory. An object is reference-counted and,
- * once its document is loaded, immutable: a thread that holds a reference may read it without a lock.
+ * (later: certificates, secrets); session objects live in memory. An object is reference-counted
+ * and, once its document is loaded, immutable: a thread that holds a reference may read it without
+ * a lock.
  *
  * A token object's handle is pinned to the version that was read with it; the same object (name,
  * version, class) always has the same handle in a process. A rotation is a new object.
@@ -44,13 +45,16 @@ bool kvp_object_is_token(const kvp_object *object);
  * read-ahead of its neighbours), nothing otherwise. Fills call (trace, remote, object_id).
  */
 CK_RV kvp_object_load(kvp_call *call, kvp_object *object);
-/** Valid after kvp_object_load: CKK_RSA, CKK_EC, CKK_AES, CKK_GENERIC_SECRET…; CK_UNAVAILABLE_INFORMATION for no key. */
+/** Valid after kvp_object_load: CKK_RSA, CKK_EC, CKK_AES, CKK_GENERIC_SECRET…;
+ * CK_UNAVAILABLE_INFORMATION for no key. */
 CK_KEY_TYPE kvp_object_key_type(const kvp_object *object);
 /** Modulus bits, curve bits, or 8 * value length. */
 CK_ULONG kvp_object_key_bits(const kvp_object *object);
-/** Borrowed bundle of a token key (name and version to use in requests); NULL for session objects. After load. */
+/** Borrowed bundle of a token key (name and version to use in requests); NULL for session objects.
+ * After load. */
 const kvp_key *kvp_object_vault_key(const kvp_object *object);
-/** Borrowed parsed public key, made at first use and kept; call->error filled on failure. After load. */
+/** Borrowed parsed public key, made at first use and kept; call->error filled on failure. After
+ * load. */
 CK_RV kvp_object_public_key(kvp_call *call, kvp_object *object, const kvp_public_key **ret);
 /** Curve of an EC key; KVP_CURVE_NONE otherwise. After load. */
 kvp_curve kvp_object_curve(const kvp_object *object);
@@ -72,7 +76,8 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
                                 const CK_ATTRIBUTE *attrs, CK_ULONG count);
 
 /* Searching: results are stable from init to final. */
-CK_RV kvp_find_init(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs, CK_ULONG count);
+CK_RV kvp_find_init(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                    CK_ULONG count);
 CK_RV kvp_find_next(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE *ret, CK_ULONG max,
                     CK_ULONG *ret_count);
 CK_RV kvp_find_final(kvp_call *call, kvp_session *session);

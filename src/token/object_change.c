@@ -6,8 +6,8 @@
  * both objects. And only the private key object can be destroyed, which deletes the name, softly,
  * with all its versions; destroying the public key object alone, harmless on other tokens, is
  * refused with CKR_ACTION_PROHIBITED rather than taking the private key along (CKA_DESTROYABLE says
- * so beforehand). The same for an object of a version that is no longer the current one: deleting it
- * would delete the newer one.
+ * so beforehand). The same for an object of a version that is no longer the current one: deleting
+ * it would delete the newer one.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -76,7 +76,8 @@ static CK_RV change_session_object(kvp_object *object, const CK_ATTRIBUTE *attrs
     return CKR_OK;
 }
 
-/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh. */
+/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh.
+ */
 static CK_RV read_draft(kvp_call *call, kvp_vault *vault, kvp_object *object, kvp_key **ret)
 {
     const kvp_key *known = kvp_object_vault_key(object);
@@ -208,8 +209,8 @@ CK_RV kvp_object_copy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE han
     CK_RV rv = kvp_object_get(session, handle, &object);
     if (rv != CKR_OK)
         return rv;
-    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when they
-     * are told that there is no such function. */
+    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when
+     * they are told that there is no such function. */
     if (kvp_object_is_token(object))
         return CKR_FUNCTION_NOT_SUPPORTED;
     kvp_view view;

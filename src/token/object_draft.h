@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vault key as it shall be: a kvp_key that templates are written into, before the vault is asked to
- * make it so. The draft, seen through the attribute rows, then tells whether every attribute that
- * the application gave will really have that value; where not, nothing is sent. Pure.
+ * A vault key as it shall be: a kvp_key that templates are written into, before the vault is asked
+ * to make it so. The draft, seen through the attribute rows, then tells whether every attribute
+ * that the application gave will really have that value; where not, nothing is sent. Pure.
  */
 #ifndef KVP_TOKEN_OBJECT_DRAFT_H
 #define KVP_TOKEN_OBJECT_DRAFT_H
@@ -22,7 +22,8 @@ kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value
  */
 CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr);
 
-/** Usage attributes of a template for class @cls: those TRUE into @on, those FALSE into @off (KVP_OP_ bits). */
+/** Usage attributes of a template for class @cls: those TRUE into @on, those FALSE into @off
+ * (KVP_OP_ bits). */
 void kvp_draft_usage(CK_OBJECT_CLASS cls, const CK_ATTRIBUTE *attrs, CK_ULONG count, uint32_t *on,
                      uint32_t *off);
 

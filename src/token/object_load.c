@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-/** Bundles that one read fetches at once. The pool's connections and HTTP/2 streams bound what is in flight. */
+/** Bundles that one read fetches at once. The pool's connections and HTTP/2 streams bound what is
+ * in flight. */
 #define READ_AHEAD 32
 
 /* An answer about one key names it in the audit record. */

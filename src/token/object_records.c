@@ -18,6 +18,7 @@ kvp_read_time kvp_read_time_now(void)
 
 /* Where @name is, or would stand, among the current versions. */
 static size_t position_locked(const kvp_object_store *store, const char *name, bool *ret_found)
+    KVP_REQUIRES(store->lock)
 {
     size_t low = 0;
     size_t high = store->count;
@@ -56,6 +57,7 @@ kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, co
 }
 
 static bool insert_current_locked(kvp_object_store *store, kvp_record *record)
+    KVP_REQUIRES(store->lock)
 {
     if (store->count == store->size) {
         size_t size = store->size ? store->size * 2 : 64;
@@ -80,9 +82,9 @@ static bool insert_current_locked(kvp_object_store *store, kvp_record *record)
  * document, so that who found it can go on with that version; one that was only listed is nothing.
  * Returns it when it can be freed, after unlocking.
  */
-static kvp_record *retire_locked(kvp_record *record, bool superseded)
+static kvp_record *retire_locked(kvp_object_store *store, kvp_record *record, bool superseded)
+    KVP_REQUIRES(store->lock)
 {
-    kvp_object_store *store = record->store;
     bool keep = false;
     for (unsigned i = 0; i < record->object_count; i++)
         keep = keep || record->objects[i].handle != CK_INVALID_HANDLE;
@@ -106,6 +108,7 @@ static kvp_record *retire_locked(kvp_record *record, bool superseded)
 }
 
 static void forget_missing_locked(kvp_object_store *store, const char *name)
+    KVP_REQUIRES(store->lock)
 {
     for (size_t i = 0; i < KVP_MISSING_MAX; i++)
         if (kvp_name_compare(store->missing[i].name, name) == 0)
@@ -113,6 +116,7 @@ static void forget_missing_locked(kvp_object_store *store, const char *name)
 }
 
 static void note_missing_locked(kvp_object_store *store, const char *name, int64_t start_ms)
+    KVP_REQUIRES(store->lock)
 {
     forget_missing_locked(store, name);
     struct kvp_missing *slot = &store->missing[store->missing_next++ % KVP_MISSING_MAX];
@@ -198,15 +202,16 @@ static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int6
 }
 
 /* @fresh, made from a list item, meets the record of its name. Returns which of the two stays. */
-static kvp_record *meet_locked(kvp_record *record, kvp_record *fresh, int64_t start_ms,
-                               kvp_record **trash)
+static kvp_record *meet_locked(kvp_object_store *store, kvp_record *record, kvp_record *fresh,
+                               int64_t start_ms, kvp_record **trash)
+    KVP_REQUIRES(store->lock)
 {
     kvp_document *document = kvp_record_document(record);
     kvp_document *item = kvp_record_document(fresh);
 
     if (record->checked_ms <= start_ms) {
         if (document->loaded && !same_birth(document, item->key)) {
-            trash_add(trash, retire_locked(record, true));
+            trash_add(trash, retire_locked(store, record, true));
             return fresh;
         }
         if (!document->loaded) {
@@ -260,13 +265,13 @@ kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t 
             if (was[i]->checked_ms > start_ms)
                 table[count++] = was[i];
             else
-                trash_add(&trash, retire_locked(was[i], false));
+                trash_add(&trash, retire_locked(store, was[i], false));
             i++;
         } else if (order > 0) {
             kvp_record_classify_locked(fresh[k]);
             table[count++] = fresh[k++];
         } else {
-            kvp_record *stays = meet_locked(was[i++], fresh[k++], start_ms, &trash);
+            kvp_record *stays = meet_locked(store, was[i++], fresh[k++], start_ms, &trash);
             kvp_record_classify_locked(stays);
             table[count++] = stays;
         }
@@ -302,6 +307,7 @@ static void refresh_locked(kvp_record *record, kvp_document **document)
 /* The record that shall have @document, made or found; NULL when memory is short. */
 static kvp_record *place_locked(kvp_object_store *store, kvp_document **document, bool current,
                                 kvp_record **trash)
+    KVP_REQUIRES(store->lock)
 {
     const char *name = (*document)->key->name;
     const char *version = (*document)->key->version;
@@ -336,7 +342,7 @@ static kvp_record *place_locked(kvp_object_store *store, kvp_document **document
         return placed;
     }
     if (record)
-        trash_add(trash, retire_locked(record, true));
+        trash_add(trash, retire_locked(store, record, true));
     if (other)
         kvp_record_unlink_locked(other);
     placed->superseded = false;
@@ -364,7 +370,7 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kv
         record = known;
     } else if (!shown) {
         if (known)
-            trash_add(&trash, retire_locked(known, false));
+            trash_add(&trash, retire_locked(store, known, false));
         if (current)
             note_missing_locked(store, document->key->name, when.mono_ms);
     } else {
@@ -426,7 +432,7 @@ void kvp_store_put_missing(kvp_object_store *store, const char *name, int64_t st
     kvp_record *record = kvp_store_current_locked(store, name);
     if (!record || record->checked_ms <= start_ms) {
         if (record)
-            trash_add(&trash, retire_locked(record, false));
+            trash_add(&trash, retire_locked(store, record, false));
         note_missing_locked(store, name, start_ms);
     }
     kvp_lock_give(&store->lock);

@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "token/create.h"
 #include "token/object_store.h"
 
 #include <stdatomic.h>
@@ -228,8 +229,8 @@ static bool has_handle(const kvp_record *record)
 }
 
 /*
- * What can go when nobody looks at a record any more is taken out under the lock and freed after it:
- * freeing a parsed key calls OpenSSL.
+ * What can go when nobody looks at a record any more is taken out under the lock and freed after
+ * it: freeing a parsed key calls OpenSSL.
  */
 void kvp_record_unpin(kvp_record *record)
 {
@@ -394,6 +395,10 @@ kvp_object_store *kvp_object_store_new(kvp_slot *slot)
         kvp_free(store);
         return NULL;
     }
+    if (kvp_profiles_new(store) != KVP_OK) {
+        kvp_object_store_free(store);
+        return NULL;
+    }
     return store;
 }
 
@@ -427,7 +432,8 @@ static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE sessi
     kvp_lock_take(&store->lock);
     for (kvp_record *record = store->sessions, *next; record; record = next) {
         next = record->next;
-        if (session != CK_INVALID_HANDLE && record->session != session)
+        if (record->session == CK_INVALID_HANDLE ||
+            (session != CK_INVALID_HANDLE && record->session != session))
             continue;
         kvp_record_kill_locked(record);
         if (record->pins == 0) {

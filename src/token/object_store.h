@@ -4,15 +4,16 @@
  * said is believed. For the object files of this room; others use object.h.
  *
  * How old an answer may be. A listing, and each answer about one key, is believed for
- * KVP_OBJECT_AGE_MS: searches within it make no request, so that a client that searches by class, by
- * class and id, and again before each signature costs one request and no more. The first search after
- * it asks again: a rotation, a new key, a deletion or a changed tag shows up at the latest at the
- * first search that starts KVP_OBJECT_AGE_MS after it. What this process itself changes shows at
- * once. Handles never change their meaning, whatever their age: they are pinned to a version.
+ * KVP_OBJECT_AGE_MS: searches within it make no request, so that a client that searches by class,
+ * by class and id, and again before each signature costs one request and no more. The first search
+ * after it asks again: a rotation, a new key, a deletion or a changed tag shows up at the latest at
+ * the first search that starts KVP_OBJECT_AGE_MS after it. What this process itself changes shows
+ * at once. Handles never change their meaning, whatever their age: they are pinned to a version.
  *
  * A document is kept as long as list pages show nothing new about its key. They tell `created` and
- * `updated` in whole seconds and no version, so a document that was read within KVP_SETTLE_US of the
- * last change could hide a second one in the same second: it is read again with the next listing.
+ * `updated` in whole seconds and no version, so a document that was read within KVP_SETTLE_US of
+ * the last change could hide a second one in the same second: it is read again with the next
+ * listing.
  */
 #ifndef KVP_TOKEN_OBJECT_STORE_H
 #define KVP_TOKEN_OBJECT_STORE_H
@@ -27,11 +28,11 @@
 
 struct kvp_object_store {
     kvp_slot *slot;          /**< borrowed */
-    kvp_lock lock;           /**< KVP_RANK_OBJECT; guards what follows; never held across I/O or OpenSSL */
+    kvp_lock lock;           /**< KVP_RANK_OBJECT; guards what follows */
     kvp_record **current;    /**< owned; current versions that are shown, by name without case */
     size_t count, size;
-    kvp_record *others;      /**< older versions, and keys that are gone or disabled, whose handles stay */
-    kvp_record *sessions;    /**< session objects */
+    kvp_record *others;      /**< older versions, gone and disabled keys, whose handles stay */
+    kvp_record *sessions;    /**< session objects, and profiles, which are not the vault's either */
     struct kvp_handle_entry {
         CK_OBJECT_HANDLE handle;
         kvp_object *object;
@@ -46,7 +47,7 @@ struct kvp_object_store {
     unsigned missing_next;
 };
 
-/** Whether the credential is the PIN: then nothing can be read before C_Login, and all is CKA_PRIVATE. */
+/** The credential is the PIN: nothing can be read before C_Login, and all is CKA_PRIVATE. */
 bool kvp_slot_needs_login(const kvp_slot *slot);
 /** Token and private objects are visible: no login is needed, or it was done. */
 bool kvp_slot_is_open(kvp_slot *slot);
@@ -94,9 +95,11 @@ void kvp_record_unlink_locked(kvp_record *record);
 
 /* ---- what the vault said (object_records.c) ---- */
 /** The current version of @name, or NULL. */
-kvp_record *kvp_store_current_locked(kvp_object_store *store, const char *name);
+kvp_record *kvp_store_current_locked(kvp_object_store *store, const char *name)
+    KVP_REQUIRES(store->lock);
 /** Another version of @name that has handles, or NULL. */
-kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, const char *version);
+kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, const char *version)
+    KVP_REQUIRES(store->lock);
 
 /**
  * Take in a whole listing that was begun at @start_ms. Empties @list. KVP_ERR_NO_MEMORY leaves the
@@ -117,7 +120,7 @@ kvp_read_time kvp_read_time_now(void);
  */
 kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kvp_read_time when,
                          kvp_record **ret);
-/** Take in the bundle of a pinned record that so far was only listed; keeps an earlier one. Takes @key. */
+/** The bundle of a pinned record that so far was only listed; keeps an earlier one. Takes @key. */
 kvp_status kvp_record_set_loaded(kvp_record *record, kvp_key *key, kvp_read_time when);
 /** This process changed the key and got this bundle for it. Takes @key. */
 kvp_status kvp_record_set_changed(kvp_record *record, kvp_key *key, kvp_read_time when);
@@ -137,7 +140,7 @@ typedef enum kvp_known {
 kvp_known kvp_store_known(kvp_object_store *store, const kvp_key_ref *ref, kvp_record **ret);
 /** Whether the last listing is still believed. */
 bool kvp_store_is_listed(kvp_object_store *store);
-/** Pin every current version (and @sessions: every session object) into @ret. */
+/** Pin every current version (@token), every session object and profile (@sessions) into @ret. */
 kvp_status kvp_store_snapshot(kvp_object_store *store, bool token, bool sessions,
                               kvp_record_list *ret);
 /** Pin the records that the last listing could not settle. */

@@ -2,10 +2,10 @@
 /*
  * Records and documents: what stands behind the handles.
  *
- * A kvp_record is one version of one vault key (its private and public key object, or its secret key
- * object), or one session object. A kvp_document is what is known of it: immutable once it is in a
- * record, replaced as a whole. Who holds a pin on a record may read its document without a lock;
- * documents that were replaced meanwhile are kept until the last pin is gone.
+ * A kvp_record is one version of one vault key (its private and public key object, or its secret
+ * key object), or one session object. A kvp_document is what is known of it: immutable once it is
+ * in a record, replaced as a whole. Who holds a pin on a record may read its document without a
+ * lock; documents that were replaced meanwhile are kept until the last pin is gone.
  */
 #ifndef KVP_TOKEN_RECORD_H
 #define KVP_TOKEN_RECORD_H
@@ -28,7 +28,7 @@
 #define KVP_VERSION_LEN 32
 
 struct kvp_document {
-    kvp_key *key;          /**< bundle or list item; of a session public key: its numbers; else NULL */
+    kvp_key *key; /**< bundle or list item; of a session public key: its numbers; else NULL */
     kvp_attribute_set set; /**< of a session object */
     bool loaded;           /**< key is a bundle (session objects: always) */
     int64_t read_wall_us;  /**< when the bundle was asked for */
@@ -58,7 +58,7 @@ enum { KVP_RECORD_OBJECTS = 2 };
 struct kvp_record {
     kvp_object_store *store;
     char *name;                 /**< of the vault key; NULL for session objects */
-    CK_SESSION_HANDLE session;  /**< of a session object: who made it */
+    CK_SESSION_HANDLE session;  /**< of a session object: who made it; none for a profile */
     _Atomic(kvp_document *) document;
     /* The store's lock guards what follows. */
     kvp_document *replaced;     /**< freed when pins is 0 */
@@ -89,7 +89,7 @@ bool kvp_version_is_valid(const void *bytes, size_t len);
 
 /** CKA_LABEL: the tag, or the name. */
 kvp_status kvp_key_label(const kvp_key *key, kvp_buf *ret);
-/** CKA_ID: the tag's bytes, or the name's; "/version" after it where @superseded; shortened over 100 bytes. */
+/** CKA_ID: the tag's bytes, or the name's; with "/version" if @superseded; hashed over 100 bytes. */
 kvp_status kvp_key_object_id(const kvp_key *key, bool superseded, kvp_buf *ret);
 
 /** What a search value can name: a key, and a version if it says one. */
@@ -105,7 +105,7 @@ bool kvp_key_ref_from_unique_id(const void *bytes, size_t len, kvp_key_ref *ret,
 /** `https://vault/keys/name/version` of the vault at @url. */
 bool kvp_key_ref_from_key_id(const char *url, const void *bytes, size_t len, kvp_key_ref *ret);
 
-/** `private`, `public`, `secret-key`, `data`: as in PKCS#11 URIs (RFC 7512 §2.3). */
+/** `private`, `public`, `secret-key`, `data`, as in PKCS#11 URIs (RFC 7512 §2.3); `profile`. */
 const char *kvp_class_word(CK_OBJECT_CLASS cls);
 
 /**

@@ -112,6 +112,7 @@ static const struct {
     { CKO_PUBLIC_KEY, "public" },
     { CKO_SECRET_KEY, "secret-key" },
     { CKO_DATA, "data" },
+    { CKO_PROFILE, "profile" },
 };
 
 const char *kvp_class_word(CK_OBJECT_CLASS cls)

@@ -22,8 +22,6 @@ void kvp_session_unref(kvp_session *session)
 {
     if (!session || atomic_fetch_sub_explicit(&session->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
-        kvp_operation_free(session->operations[i]);
     kvp_lock_clear(&session->lock);
     kvp_free(session);
 }
@@ -81,30 +79,14 @@ CK_RV kvp_session_open(kvp_call *call, kvp_slot *slot, CK_FLAGS flags, void *app
     return CKR_OK;
 }
 
-/* End what is idle; what another thread is busy with ends when it gives it back. */
-static void end_operations(kvp_session *session)
-{
-    kvp_operation *idle[KVP_OPERATION_COUNT] = { NULL };
-
-    kvp_lock_take(&session->lock);
-    session->closed = true;
-    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++) {
-        kvp_operation *operation = session->operations[i];
-
-        if (operation && operation->busy)
-            operation->doomed = true;
-        else
-            idle[i] = KVP_STEAL(session->operations[i]);
-    }
-    kvp_lock_give(&session->lock);
-    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
-        kvp_operation_free(idle[i]);
-}
-
-/* Takes the table's reference. */
+/* Takes the table's reference. What another thread is busy with ends when that thread is through. */
 static void take_and_close(kvp_session *session)
 {
-    end_operations(session);
+    kvp_lock_take(&session->lock);
+    session->closed = true;
+    kvp_lock_give(&session->lock);
+    for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
+        kvp_operation_cancel(session, kind);
     kvp_object_store_session_closed(session->slot->objects, session->handle);
     count_session(session->slot, session->flags, false);
     kvp_session_unref(session);
@@ -171,10 +153,8 @@ bool kvp_session_is_working(kvp_session *session)
 {
     bool working = false;
 
-    kvp_lock_take(&session->lock);
-    for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
-        working |= i != KVP_OPERATION_FIND && session->operations[i];
-    kvp_lock_give(&session->lock);
+    for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
+        working |= kind != KVP_OPERATION_FIND && kvp_operation_active(session, kind);
     return working;
 }
 
@@ -184,8 +164,8 @@ static const struct {
     kvp_operation_kind kind;
 } cancel_rows[] = {
     { CKF_FIND_OBJECTS, KVP_OPERATION_FIND },
-    { CKF_ENCRYPT, KVP_OPERATION_ENCRYPT },
-    { CKF_DECRYPT, KVP_OPERATION_DECRYPT },
+    { CKF_ENCRYPT | CKF_MESSAGE_ENCRYPT, KVP_OPERATION_ENCRYPT },
+    { CKF_DECRYPT | CKF_MESSAGE_DECRYPT, KVP_OPERATION_DECRYPT },
     { CKF_DIGEST, KVP_OPERATION_DIGEST },
     { CKF_SIGN, KVP_OPERATION_SIGN },
     { CKF_SIGN_RECOVER, KVP_OPERATION_SIGN_RECOVER },
@@ -195,22 +175,8 @@ static const struct {
 
 CK_RV kvp_session_cancel(kvp_session *session, CK_FLAGS flags)
 {
-    CK_RV rv = CKR_OK;
-
-    for (size_t i = 0; i < KVP_ARRAY_LEN(cancel_rows); i++) {
-        kvp_operation_kind kind = cancel_rows[i].kind;
-        bool busy;
-
-        if (!(flags & cancel_rows[i].flag))
-            continue;
-        kvp_lock_take(&session->lock);
-        busy = session->operations[kind] && session->operations[kind]->busy;
-        kvp_lock_give(&session->lock);
-        /* Another thread has a request of it on the way. */
-        if (busy)
-            rv = CKR_OPERATION_CANCEL_FAILED;
-        else
-            kvp_operation_cancel(session, kind);
-    }
-    return rv;
+    for (size_t i = 0; i < KVP_ARRAY_LEN(cancel_rows); i++)
+        if (flags & cancel_rows[i].flag)
+            kvp_operation_cancel(session, cancel_rows[i].kind);
+    return CKR_OK;
 }

@@ -13,7 +13,9 @@
 #include <string.h>
 
 #define MANUFACTURER "Azure Key Vault"
-/* Any PIN is taken where none is needed; pkcs11-tool and others compare with this before they ask. */
+/*
+ * Any PIN is taken where none is needed; pkcs11-tool and others compare with this before they ask.
+ */
 #define MAX_PIN_LEN 255
 
 void kvp_copy_padded(unsigned char *dst, size_t size, const char *text)

@@ -49,7 +49,10 @@ kvp_slot *kvp_module_slot(kvp_module *module, CK_SLOT_ID id);
 CK_RV kvp_slot_token_present(kvp_call *call, const kvp_slot *slot);
 void kvp_slot_info(const kvp_slot *slot, CK_SLOT_INFO *ret);
 void kvp_slot_token_info(kvp_slot *slot, CK_TOKEN_INFO *ret);
-/** Copy @text into a field of the standard's: cut at a character's border, padded with blanks, no NUL. */
+/**
+ * Copy @text into a field of the standard's: cut at a character's border, padded with blanks, no
+ * NUL.
+ */
 void kvp_copy_padded(unsigned char *dst, size_t size, const char *text);
 /** C_Login, C_LoginUser, C_Logout (§5.6) for a token that needs no login: states follow it. */
 CK_RV kvp_slot_login(kvp_slot *slot, kvp_session *session, CK_USER_TYPE user);
@@ -76,7 +79,7 @@ struct kvp_session {
     CK_NOTIFY notify;
     void *application;
     _Atomic unsigned refs;
-    kvp_lock lock;                   /**< KVP_RANK_SESSION; guards what follows; never held across I/O */
+    kvp_lock lock;                   /**< KVP_RANK_SESSION; guards what follows; not across I/O */
     bool closed;
     kvp_operation *operations[KVP_OPERATION_COUNT]; /**< owned */
 };
@@ -95,7 +98,10 @@ static inline void kvp_session_unrefp(kvp_session **p)
     *p = NULL;
 }
 CK_STATE kvp_session_state(kvp_session *session);
-/** Whether an operation other than a search is going on: C_GetOperationState, context-specific login. */
+/**
+ * Whether an operation other than a search is going on: C_GetOperationState, context-specific
+ * login.
+ */
 bool kvp_session_is_working(kvp_session *session);
 /** C_SessionCancel: end the operations that @flags (CKF_SIGN, CKF_FIND_OBJECTS …) name. */
 CK_RV kvp_session_cancel(kvp_session *session, CK_FLAGS flags);

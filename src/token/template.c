@@ -137,7 +137,7 @@ static bool shape_is_valid(const kvp_attribute_row *row, const CK_ATTRIBUTE *att
     case KVP_ATTRIBUTE_ATTRS:
         return attr->ulValueLen % sizeof(CK_ATTRIBUTE) == 0;
     case KVP_ATTRIBUTE_TEXT:
-        return attr->ulValueLen <= 65536 && kvp_text_is_valid(attr->pValue, attr->ulValueLen);
+        /* Applications pass what they like; what a tag can hold is checked where one is made. */
     case KVP_ATTRIBUTE_BYTES:
         return attr->ulValueLen <= KVP_BUF_MAX_DEFAULT / 4;
     }

@@ -27,9 +27,9 @@ CK_RV kvp_template_check_pointers(const CK_ATTRIBUTE *attrs, CK_ULONG count);
  * @may   row flags of which one allows an attribute (KVP_ATTRIBUTE_CREATE …).
  * @must  row flag that makes an attribute required, or 0.
  * Returns, in this order of precedence over the whole template: CKR_ARGUMENTS_BAD,
- * CKR_ATTRIBUTE_TYPE_INVALID (no object has it), CKR_ATTRIBUTE_VALUE_INVALID (wrong length or form),
- * CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT (not of this kind, or given twice with two
- * values), CKR_TEMPLATE_INCOMPLETE.
+ * CKR_ATTRIBUTE_TYPE_INVALID (no object has it), CKR_ATTRIBUTE_VALUE_INVALID (wrong length or
+ * form), CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT (not of this kind, or given twice with
+ * two values), CKR_TEMPLATE_INCOMPLETE.
  */
 CK_RV kvp_template_check(const CK_ATTRIBUTE *attrs, CK_ULONG count, unsigned who, unsigned may,
                          unsigned must);

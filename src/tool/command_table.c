@@ -5,9 +5,9 @@
 const kvp_command kvp_commands[] = {
     { "doctor", "check a set-up step by step, and say what to do about what is wrong",
       "[-v] [--json] [--config FILE] [--module FILE] [VAULT...]",
-      "Checks the configuration and the files it names, each vault (or those that are named: their\n"
-      "sections) from its name's address to the permission to read keys, and the module. Each check is\n"
-      "a line: ok, warn (it works, with a drawback) or FAIL, and advice below it.\n\n"
+      "Checks the configuration and the files it names, each vault (or those that are named:\n"
+      "their sections) from its name's address to the permission to read keys, and the module.\n"
+      "Each check is a line: ok, warn (it works, with a drawback) or FAIL, and advice below it.\n\n"
       "  -v, --verbose        also where a configuration is looked for, and other detail\n"
       "  -c, --config FILE    this configuration, instead of the one applications find\n"
       "  -m, --module FILE    this module, instead of the installed one\n"
@@ -16,20 +16,21 @@ const kvp_command kvp_commands[] = {
       kvp_doctor_run },
     { "ls", "show what applications will see: tokens and their objects",
       "[--json] [--config FILE] [--module FILE] [TOKEN]",
-      "Loads the module as an application does, and lists tokens and objects, each with its PKCS#11\n"
-      "URI; only those of TOKEN if it is given.\n\n"
+      "Loads the module as an application does, and lists tokens and objects, each with its\n"
+      "PKCS#11 URI; only those of TOKEN if it is given.\n\n"
       "  -c, --config FILE    this configuration, instead of the one applications find\n"
-      "  -m, --module FILE    this module, instead of the installed one (any PKCS#11 module will do)\n"
+      "  -m, --module FILE    this module (any PKCS#11 module), instead of the installed one\n"
       "  -j, --json           print a JSON object\n",
       kvp_ls_run },
     { "uri", "convert between Key Vault identifiers and PKCS#11 URIs",
       "[--config FILE] [--type TYPE] IDENTIFIER|URI...",
-      "Prints the PKCS#11 URI (RFC 7512) of a Key Vault identifier, https://HOST/keys/NAME[/VERSION],\n"
-      "or the identifier of such a URI. Tokens are named by the configuration. No request is made:\n"
-      "where a tag gives an object another label or id, `kvpkcs11 ls` shows them.\n\n"
+      "Prints the PKCS#11 URI (RFC 7512) of a Key Vault identifier,\n"
+      "https://HOST/keys/NAME[/VERSION], or the identifier of such a URI. Tokens are named by the\n"
+      "configuration. No request is made: where a tag gives an object another label or id,\n"
+      "`kvpkcs11 ls` shows them.\n\n"
       "  -c, --config FILE    this configuration, instead of the one applications find\n"
-      "  -t, --type TYPE      type= of the URI: private (what a key gets), public, cert, secret-key,\n"
-      "                       data\n",
+      "  -t, --type TYPE      type= of the URI: private (what a key gets), public, cert,\n"
+      "                       secret-key, data\n",
       kvp_uri_run },
     { "log", "show the audit log, and follow it",
       "[-f] [--since TIME] [--token TOKEN] [--object GLOB] [--failed] [--json]",

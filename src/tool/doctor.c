@@ -34,10 +34,11 @@ static void check_vaults(kvp_doctor *doctor, const kvp_config *config, char **na
         if (vault)
             kvp_doctor_vault(doctor, vault);
         else
-            kvp_doctor_check(doctor, KVP_CHECK_FAIL, "vault",
-                             "Name a section [vault:NAME] of the configuration; one with a mistake in "
-                             "it is left out.",
-                             "no usable section [vault:%s] is in the configuration", *names);
+            kvp_doctor_check(
+                doctor, KVP_CHECK_FAIL, "vault",
+                "Name a section [vault:NAME] of the configuration; one with a mistake in "
+                "it is left out.",
+                "no usable section [vault:%s] is in the configuration", *names);
     }
 }
 

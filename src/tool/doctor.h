@@ -44,7 +44,7 @@ void kvp_doctor_detail(kvp_doctor *doctor, const char *fmt, ...) KVP_PRINTF(2, 3
 int kvp_doctor_finish(kvp_doctor *doctor);
 
 /* ---- steps ---- */
-/** Which file, each problem in it, and whom it can be read and written by. *ret is NULL without one. */
+/** Which file, each problem in it, and who may write to it. *ret is NULL without one. */
 void kvp_doctor_config(kvp_doctor *doctor, const char *path, kvp_config **ret);
 /** The audit and the diagnostics log can be written. */
 void kvp_doctor_logs(kvp_doctor *doctor, const kvp_config *config);
@@ -61,7 +61,7 @@ void kvp_doctor_module(kvp_doctor *doctor, const char *path, const kvp_config *c
  */
 bool kvp_doctor_token(kvp_doctor *doctor, const kvp_config_vault *vault,
                       const kvp_challenge *challenge, kvp_buf *ret_header);
-/** Of a JWT, whom it is for: `application …, object …, tenant …`; nothing for an opaque token. */
+/** Whom a JWT is for: `application …, object …, tenant …`; nothing for an opaque token. */
 kvp_status kvp_doctor_claims(const kvp_buf *token, kvp_buf *ret);
 
 /* ---- looking at a server (doctor_probe.c) ---- */
@@ -73,7 +73,7 @@ typedef struct kvp_probe {
     int64_t milliseconds;      /**< for connection and TLS */
 } kvp_probe;
 
-/** The addresses of @url's host as a list for people. KVP_ERR_NETWORK. Blocks as the resolver does. */
+/** The addresses of @url's host, as a list for people. KVP_ERR_NETWORK. Blocks as resolvers do. */
 kvp_status kvp_probe_resolve(const char *url, char *ret, size_t size, kvp_error *reterr);
 /**
  * Connect, believe any certificate, send nothing. KVP_ERR_NETWORK, KVP_ERR_TIMEOUT, KVP_ERR_TLS

@@ -92,8 +92,9 @@ void kvp_doctor_config(kvp_doctor *doctor, const char *path, kvp_config **ret)
               : kvp_config_load(ret, &problems, &error);
     for (size_t i = 0; i < problems.count; i++)
         kvp_doctor_check(doctor, KVP_CHECK_FAIL, "configuration",
-                         i > 0 ? NULL : "Correct these lines: what they say is not used, nor is a "
-                                        "vault whose section has a mistake.",
+                         i > 0 ? NULL
+                               : "Correct these lines: what they say is not used, nor is a "
+                                 "vault whose section has a mistake.",
                          "%s", problems.lines[i]);
     if (st != KVP_OK && problems.count == 0)
         kvp_doctor_failed(doctor, "configuration", NULL, &error);
@@ -147,8 +148,8 @@ static bool can_append(const char *path, struct stat *ret_st, bool *ret_exists, 
 static void check_log(kvp_doctor *doctor, const char *name, const kvp_sink_setting *sink)
 {
     static const char *const words[] = {
-        [KVP_SINK_NONE] = "none",         [KVP_SINK_FILE] = "file",
-        [KVP_SINK_SYSLOG] = "syslog",     [KVP_SINK_JOURNALD] = "journald",
+        [KVP_SINK_NONE] = "none",     [KVP_SINK_FILE] = "file",
+        [KVP_SINK_SYSLOG] = "syslog", [KVP_SINK_JOURNALD] = "journald",
         [KVP_SINK_STDERR] = "stderr",
     };
     const char *why = "";
@@ -160,11 +161,11 @@ static void check_log(kvp_doctor *doctor, const char *name, const kvp_sink_setti
         return;
     }
     if (!can_append(sink->path, &st, &exists, &why)) {
-        kvp_doctor_check(doctor, KVP_CHECK_FAIL, name,
-                         "Make the directory, or let the users of the module write to the file; what "
-                         "cannot be written is lost.",
-                         "%s cannot be written by user %lu: %s", sink->path,
-                         (unsigned long)geteuid(), why);
+        kvp_doctor_check(
+            doctor, KVP_CHECK_FAIL, name,
+            "Make the directory, or let the users of the module write to the file; what "
+            "cannot be written is lost.",
+            "%s cannot be written by user %lu: %s", sink->path, (unsigned long)geteuid(), why);
         return;
     }
     if (exists && (st.st_mode & S_IWOTH))
@@ -242,7 +243,8 @@ static bool check_certificates(kvp_doctor *doctor, const char *setting, const ch
         kvp_doctor_check(doctor, KVP_CHECK_WARN, setting, "Put a new certificate into the file.",
                          "%s holds a certificate that has expired", path);
     else if (least < SOON_SECONDS / 86400)
-        kvp_doctor_check(doctor, KVP_CHECK_WARN, setting, "Put a new certificate into the file soon.",
+        kvp_doctor_check(doctor, KVP_CHECK_WARN, setting,
+                         "Put a new certificate into the file soon.",
                          "a certificate in %s expires in %d days", path, least);
     else
         kvp_doctor_detail(doctor, "%s = %s: %zu certificate%s, good for %d days at least", setting,

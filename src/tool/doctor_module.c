@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#define ADVICE_INSTALL                                                                             \
-    "Install libkvpkcs11, or name the module's file with --module."
+#define ADVICE_INSTALL "Install libkvpkcs11, or name the module's file with --module."
 #define ADVICE_DEPENDENCY                                                                          \
-    "The message says what the loader missed: a library that is not installed, or another system's " \
+    "The message says what the loader missed: a library that is not installed, or another "        \
+    "system's "                                                                                    \
     "module."
 
 static void check_info(kvp_doctor *doctor, const kvp_library *library)

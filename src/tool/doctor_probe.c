@@ -47,7 +47,8 @@ kvp_status kvp_probe_resolve(const char *url, char *ret, size_t size, kvp_error 
 const char *kvp_probe_proxy(const char *url)
 {
     /* Those that libcurl reads (https_proxy in both cases, http_proxy in small letters only). */
-    static const char *const https_names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+    static const char *const https_names[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                               "ALL_PROXY" };
     const char *value;
 
     if (strncmp(url, "https:", 6) != 0)
@@ -108,8 +109,7 @@ static kvp_status judge(CURLcode rc, const char *text, const kvp_probe *probe, k
                          probe->address);
 }
 
-kvp_status kvp_probe_connect(const char *url, int64_t timeout_ms, kvp_probe *ret,
-                             kvp_error *reterr)
+kvp_status kvp_probe_connect(const char *url, int64_t timeout_ms, kvp_probe *ret, kvp_error *reterr)
 {
     CURL *easy = curl_easy_init();
     int64_t start = kvp_clock_mono_ms();

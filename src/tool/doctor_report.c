@@ -96,8 +96,8 @@ void kvp_doctor_failed(kvp_doctor *doctor, const char *check, const char *advice
                        const kvp_error *error)
 {
     kvp_buf text = KVP_BUF_INIT(TEXT_MAX);
-    kvp_status st = kvp_buf_append_str(
-        &text, error->message[0] ? error->message : kvp_status_name(error->status));
+    kvp_status st = kvp_buf_append_str(&text, error->message[0] ? error->message
+                                                                : kvp_status_name(error->status));
 
     if (st == KVP_OK && error->http_status)
         st = kvp_buf_append_fmt(&text, " (HTTP %d%s%s%s%s%s%s)", error->http_status,
@@ -130,8 +130,8 @@ static int finish_json(kvp_doctor *doctor)
     int failed = json_object_set(made, "checks", doctor->checks);
 
     for (int i = 0; i < KVP_CHECK_COUNT; i++)
-        failed |= json_object_set_new(made, results[i].key,
-                                      json_integer((json_int_t)doctor->counts[i]));
+        failed |=
+            json_object_set_new(made, results[i].key, json_integer((json_int_t)doctor->counts[i]));
     if (!failed) {
         failed = json_dumpf(made, doctor->out, JSON_INDENT(2));
         fputc('\n', doctor->out);

@@ -14,7 +14,10 @@
 static const struct {
     const char *claim, *word;
 } claims[] = {
-    { "appid", "application" }, { "azp", "application" }, { "oid", "object" }, { "tid", "tenant" },
+    { "appid", "application" },
+    { "azp", "application" },
+    { "oid", "object" },
+    { "tid", "tenant" },
 };
 
 kvp_status kvp_doctor_claims(const kvp_buf *token, kvp_buf *ret)
@@ -56,8 +59,8 @@ static kvp_credential_settings settings_of(const kvp_config_vault *vault)
     return settings;
 }
 
-static void report(kvp_doctor *doctor, const kvp_config_vault *vault,
-                   const kvp_access_token *token, const kvp_token_request *request)
+static void report(kvp_doctor *doctor, const kvp_config_vault *vault, const kvp_access_token *token,
+                   const kvp_token_request *request)
 {
     int64_t seconds = (token->expires_mono_ms - kvp_clock_mono_ms()) / 1000;
     kvp_buf who = KVP_BUF_INIT(1024);
@@ -123,8 +126,10 @@ bool kvp_doctor_token(kvp_doctor *doctor, const kvp_config_vault *vault,
     memset(&token, 0, sizeof(token));
     kvp_error_clear(&error);
     if (!type) {
-        kvp_error_set(&error, KVP_ERR_UNSUPPORTED, "credential = %s cannot be tried without an "
-                                                   "application", vault->credential);
+        kvp_error_set(&error, KVP_ERR_UNSUPPORTED,
+                      "credential = %s cannot be tried without an "
+                      "application",
+                      vault->credential);
         kvp_doctor_check(doctor, KVP_CHECK_WARN, "token",
                          "Try it with an application that logs in, and read the log.", "%s",
                          error.message);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Doctor's steps for one vault: address, connection, certificate, challenge, token, and whether keys
- * may be listed and read. Requests go through the transport that the module uses, with its trust.
+ * Doctor's steps for one vault: address, connection, certificate, challenge, token, and whether
+ * keys may be listed and read. Requests go through the transport that the module uses, with its
+ * trust.
  */
 #include "tool/doctor.h"
 
@@ -19,7 +20,7 @@
 #define PAGE_MAX ((size_t)1024 * 1024)
 
 #define ADVICE_LIST                                                                                \
-    "Give the identity a role that may read keys (Key Vault Crypto User), or list and get in the "  \
+    "Give the identity a role that may read keys (Key Vault Crypto User), or list and get in the " \
     "vault's access policy. Without it only keys that an application asks for by name are found."
 
 typedef struct vault_run {
@@ -27,7 +28,7 @@ typedef struct vault_run {
     const kvp_config_vault *vault;
     kvp_http *http;
     kvp_probe probe;
-    kvp_buf authorization;     /* `Bearer TOKEN`, secret */
+    kvp_buf authorization; /* `Bearer TOKEN`, secret */
 } vault_run;
 
 static const char *advice_for(const kvp_error *error)
@@ -69,16 +70,16 @@ static bool check_tcp(vault_run *run)
     kvp_error_clear(&error);
     st = kvp_probe_connect(run->vault->url, timeout, &run->probe, &error);
     if (st == KVP_OK) {
-        kvp_doctor_check(run->doctor, KVP_CHECK_OK, "tcp", NULL,
-                         "connected to %s in %lld ms%s%s", run->probe.address,
-                         (long long)run->probe.milliseconds, proxy ? ", $" : "",
+        kvp_doctor_check(run->doctor, KVP_CHECK_OK, "tcp", NULL, "connected to %s in %lld ms%s%s",
+                         run->probe.address, (long long)run->probe.milliseconds, proxy ? ", $" : "",
                          proxy ? proxy : "");
         return true;
     }
     if (st == KVP_ERR_TLS) {
         kvp_doctor_failed(run->doctor, "tls",
                           "Something that does not speak TLS answers there: check host and port of "
-                          "the url, and any proxy on the way.", &error);
+                          "the url, and any proxy on the way.",
+                          &error);
         return false;
     }
     kvp_doctor_failed(run->doctor, "tcp", advice_for(&error), &error);
@@ -139,8 +140,9 @@ static kvp_status get(vault_run *run, const char *path, const char *query,
         { "Accept", "application/json", false },
         { "Authorization", kvp_buf_str(&run->authorization), true },
     };
-    KVP_CLEANUP(kvp_freep) char *url = kvp_asprintf("%s%s?api-version=%s%s", run->vault->url, path,
-                                                    run->vault->api_version, query);
+    KVP_CLEANUP(kvp_freep)
+    char *url = kvp_asprintf("%s%s?api-version=%s%s", run->vault->url, path,
+                             run->vault->api_version, query);
     kvp_http_request request = {
         .method = "GET",
         .url = url,
@@ -172,19 +174,18 @@ static void report_challenge(vault_run *run, const kvp_challenge *challenge)
     const char *tenant = run->vault->tenant;
 
     if (tenant && strchr(tenant, '-') && strcasecmp(tenant, challenge->tenant) != 0)
-        kvp_doctor_check(run->doctor, KVP_CHECK_WARN, "challenge",
-                         "Unless this identity is known in both, set tenant to the vault's, or leave "
-                         "it out.",
-                         "the vault belongs to tenant %s, tenant = %s is configured",
-                         challenge->tenant, tenant);
+        kvp_doctor_check(
+            run->doctor, KVP_CHECK_WARN, "challenge",
+            "Unless this identity is known in both, set tenant to the vault's, or leave "
+            "it out.",
+            "the vault belongs to tenant %s, tenant = %s is configured", challenge->tenant, tenant);
     else
         kvp_doctor_check(run->doctor, KVP_CHECK_OK, "challenge", NULL,
-                         "tenant %s, tokens for %s from %s", challenge->tenant,
-                         challenge->resource, challenge->authority);
+                         "tenant %s, tokens for %s from %s", challenge->tenant, challenge->resource,
+                         challenge->authority);
 }
 
-static bool check_challenge(vault_run *run, const kvp_http_response *response,
-                            kvp_challenge *ret)
+static bool check_challenge(vault_run *run, const kvp_http_response *response, kvp_challenge *ret)
 {
     kvp_error error;
     kvp_status st;
@@ -280,7 +281,8 @@ static void check_page(vault_run *run, const kvp_key_list *page, bool more)
         check_get(run, name);
     else if (page->count > 0)
         kvp_doctor_check(run->doctor, more ? KVP_CHECK_OK : KVP_CHECK_WARN, "get",
-                         more ? NULL : "Correct keys in the vault's section: applications see no key.",
+                         more ? NULL
+                              : "Correct keys in the vault's section: applications see no key.",
                          "none of them fits keys in the vault's section");
     else if (!more)
         kvp_doctor_check(run->doctor, KVP_CHECK_OK, "get", NULL,
@@ -325,7 +327,8 @@ static void check_list(vault_run *run)
 
 void kvp_doctor_vault(kvp_doctor *doctor, const kvp_config_vault *vault)
 {
-    vault_run run = { .doctor = doctor, .vault = vault,
+    vault_run run = { .doctor = doctor,
+                      .vault = vault,
                       .authorization = KVP_BUF_INIT_SECRET(64 * 1024) };
     const kvp_http_options options = { .ca_file = vault->ca_file, .max_connections = 1 };
     kvp_error error;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define ID_MAX 100      /* libp11's limit of a CKA_ID */
+#define ID_MAX 100 /* libp11's limit of a CKA_ID */
 #define ID_HASH_LEN 20
 
 static const struct {
@@ -60,7 +60,8 @@ kvp_status kvp_identifier_parse(const char *text, kvp_identifier *ret, kvp_error
     if (st == KVP_ERR_PARSE)
         return kvp_error_set(reterr, st,
                              "`%.200s` is neither a PKCS#11 URI nor an identifier of the form "
-                             "https://HOST/keys/NAME[/VERSION] (or certificates, secrets)", text);
+                             "https://HOST/keys/NAME[/VERSION] (or certificates, secrets)",
+                             text);
     if (st == KVP_OK) {
         made.url = base_url(text);
         if (!made.url)
@@ -207,8 +208,8 @@ static bool is_id_of(const kvp_buf *id, const char *name, const char *version)
 }
 
 /*
- * Name and version by the id's bytes, NAME or NAME/VERSION, checked by reading them as the end of an
- * identifier. KVP_ERR_PARSE: they are something else, a hash or what a tag says.
+ * Name and version by the id's bytes, NAME or NAME/VERSION, checked by reading them as the end of
+ * an identifier. KVP_ERR_PARSE: they are something else, a hash or what a tag says.
  */
 static kvp_status split_id(const kvp_p11uri *uri, char **ret_name, char **ret_version)
 {
@@ -235,7 +236,8 @@ static kvp_status find_name(const kvp_p11uri *uri, kvp_identifier *made, kvp_err
     if (!uri->object)
         return kvp_error_set(reterr, KVP_ERR_UNSUPPORTED,
                              "%s: only a list of the vault can tell the name (kvpkcs11 ls)",
-                             uri->has_id ? "this id= is no name" : "the URI has neither object= nor id=");
+                             uri->has_id ? "this id= is no name"
+                                         : "the URI has neither object= nor id=");
     if (uri->has_id && !is_id_of(&uri->id, uri->object, ""))
         return kvp_error_set(reterr, KVP_ERR_UNSUPPORTED,
                              "object= and id= are not of one name: a tag of the object gave it "
@@ -257,7 +259,8 @@ static kvp_status find_name(const kvp_p11uri *uri, kvp_identifier *made, kvp_err
                ? st
                : kvp_error_set(reterr, KVP_ERR_UNSUPPORTED,
                                "object=%s is not the name of a vault's object: letters, digits and "
-                               "hyphens, at most 127", uri->object);
+                               "hyphens, at most 127",
+                               uri->object);
 }
 
 kvp_status kvp_identifier_from_uri(const kvp_p11uri *uri, const kvp_config *config,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a Key Vault identifier is called as a PKCS#11 URI, and back, by the rules of the token model:
- * label is the name, CKA_ID its bytes, both the same for every object behind one name. No request is
- * made, so tags that give an object another label or id are not seen here.
+ * What a Key Vault identifier is called as a PKCS#11 URI, and back, by the rules of the token
+ * model: label is the name, CKA_ID its bytes, both the same for every object behind one name. No
+ * request is made, so tags that give an object another label or id are not seen here.
  */
 #ifndef KVP_TOOL_IDENTIFIER_H
 #define KVP_TOOL_IDENTIFIER_H

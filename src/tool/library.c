@@ -47,6 +47,8 @@ kvp_status kvp_library_open(const char *path, kvp_library *ret, kvp_error *reter
     void *symbol;
     CK_RV rv;
 
+    if (!*path) /* dlopen would take this program itself, where libp11-kit is */
+        return kvp_error_set(reterr, KVP_ERR_IO, "the module's file name is empty");
     made.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!made.handle) {
         const char *why = dlerror();
@@ -56,8 +58,10 @@ kvp_status kvp_library_open(const char *path, kvp_library *ret, kvp_error *reter
     symbol = dlsym(made.handle, "C_GetFunctionList");
     if (!symbol) {
         kvp_library_close(&made);
-        return kvp_error_set(reterr, KVP_ERR_IO, "%s is no PKCS#11 module: it has no "
-                                                 "C_GetFunctionList", path);
+        return kvp_error_set(reterr, KVP_ERR_IO,
+                             "%s is no PKCS#11 module: it has no "
+                             "C_GetFunctionList",
+                             path);
     }
     memcpy(&get_list, &symbol, sizeof(get_list)); /* an object pointer that is a function's */
     rv = get_list(&made.f);

@@ -35,7 +35,7 @@ void kvp_library_close(kvp_library *library);
 kvp_status kvp_library_slots(const kvp_library *library, bool with_token, CK_SLOT_ID **ret,
                              size_t *ret_count, kvp_error *reterr);
 
-/** Fill @reterr for @function having answered @rv (not CKR_OK): KVP_ERR_UNSUPPORTED or KVP_ERR_IO. */
+/** Fill @reterr: @function answered @rv, not CKR_OK. KVP_ERR_UNSUPPORTED or KVP_ERR_IO. */
 kvp_status kvp_library_failed(const char *function, CK_RV rv, kvp_error *reterr);
 
 /** A blank-padded field as a new, clean string. */

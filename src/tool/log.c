@@ -32,8 +32,7 @@ typedef struct log_run {
 static kvp_status take_line(void *user, const char *text, size_t len)
 {
     log_run *run = user;
-    kvp_status st =
-        kvp_log_take(text, len, &run->filter, &run->table, run->json ? run->out : NULL);
+    kvp_status st = kvp_log_take(text, len, &run->filter, &run->table, run->json ? run->out : NULL);
 
     if (st == KVP_ERR_PARSE) {
         run->no_records++;
@@ -52,19 +51,23 @@ static int find_file(const log_run *run, const kvp_config *config, const char **
         *ret_path = config->audit.path;
         return KVP_EXIT_OK;
     case KVP_SINK_SYSLOG:
-        return kvp_tool_fail(run->argv0, run->err, "audit = syslog: the records are in the system's "
-                                                   "log, not in a file of their own");
+        return kvp_tool_fail(run->argv0, run->err,
+                             "audit = syslog: the records are in the system's "
+                             "log, not in a file of their own");
     case KVP_SINK_JOURNALD:
-        return kvp_tool_fail(run->argv0, run->err, "audit = journald: read the records with "
-                                                   "`journalctl SYSLOG_IDENTIFIER=kvpkcs11`");
+        return kvp_tool_fail(run->argv0, run->err,
+                             "audit = journald: read the records with "
+                             "`journalctl SYSLOG_IDENTIFIER=kvpkcs11`");
     case KVP_SINK_STDERR:
-        return kvp_tool_fail(run->argv0, run->err, "audit = stderr: the records went to the "
-                                                   "standard error of each application");
+        return kvp_tool_fail(run->argv0, run->err,
+                             "audit = stderr: the records went to the "
+                             "standard error of each application");
     case KVP_SINK_NONE:
         break;
     }
-    return kvp_tool_fail(run->argv0, run->err, "no audit log is configured: set audit = file:PATH "
-                                               "in the section [kvpkcs11] of %s",
+    return kvp_tool_fail(run->argv0, run->err,
+                         "no audit log is configured: set audit = file:PATH "
+                         "in the section [kvpkcs11] of %s",
                          config->path ? config->path : "a configuration file");
 }
 
@@ -87,9 +90,9 @@ static int read_all(log_run *run, const char *path)
     }
     kvp_log_file_clear(&file);
     if (run->no_records > 0)
-        kvp_tool_fail(run->argv0, run->err, "%lu lines of %s are no records", run->no_records, path);
-    return st == KVP_OK ? KVP_EXIT_OK
-                        : kvp_tool_fail(run->argv0, run->err, "%s", error.message);
+        kvp_tool_fail(run->argv0, run->err, "%lu lines of %s are no records", run->no_records,
+                      path);
+    return st == KVP_OK ? KVP_EXIT_OK : kvp_tool_fail(run->argv0, run->err, "%s", error.message);
 }
 
 static int parse_options(int argc, char **argv, log_run *run)
@@ -112,8 +115,10 @@ static int parse_options(int argc, char **argv, log_run *run)
             run->filter.has_since =
                 kvp_when_parse(optarg, kvp_clock_wall_us(), &run->filter.since_us);
             if (!run->filter.has_since) {
-                kvp_usage_error(argv[0], run->err, "--since %s is no time: write 2026-01-31, "
-                                "2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d, 1w ago", optarg);
+                kvp_usage_error(argv[0], run->err,
+                                "--since %s is no time: write 2026-01-31, "
+                                "2026-01-31T12:00:00Z, or 90s, 15m, 2h, 3d, 1w ago",
+                                optarg);
                 return KVP_EXIT_USAGE;
             }
             break;

@@ -60,7 +60,7 @@ static kvp_status open_file(kvp_log_file *file, kvp_error *reterr)
     return KVP_OK;
 }
 
-/* Keep @len bytes of a line without its end; what is too long is cut, and marked to be passed over. */
+/* Keep @len bytes of a line without its end; the rest of one that is too long is passed over. */
 static kvp_status keep(kvp_log_file *file, const char *text, size_t len)
 {
     size_t room = file->line.max - file->line.len;

@@ -24,7 +24,7 @@ typedef struct ls_run {
     size_t slot_count;
     kvp_listed_token *tokens;
     size_t count;
-    bool failed;              /* some of it could not be read; the rest is shown */
+    bool failed; /* some of it could not be read; the rest is shown */
 } ls_run;
 
 static kvp_status read_tokens(ls_run *run, kvp_error *reterr)
@@ -78,10 +78,13 @@ static void explain_nothing(const ls_run *run)
     size_t count = 0;
 
     if (kvp_library_slots(&run->library, false, &slots, &count, NULL) == KVP_OK && count > 0)
-        kvp_tool_fail(run->argv0, run->err, "there is no token: none of %zu vault%s can be used as "
-                      "configured (`kvpkcs11 doctor` says why)", count, count == 1 ? "" : "s");
+        kvp_tool_fail(run->argv0, run->err,
+                      "there is no token: none of %zu vault%s can be used as "
+                      "configured (`kvpkcs11 doctor` says why)",
+                      count, count == 1 ? "" : "s");
     else
-        kvp_tool_fail(run->argv0, run->err, "there is no token: no vault is configured (`kvpkcs11 "
+        kvp_tool_fail(run->argv0, run->err,
+                      "there is no token: no vault is configured (`kvpkcs11 "
                       "doctor -v` shows where a configuration is looked for)");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What `kvpkcs11 ls` knows of tokens and objects: reading them (ls_read.c), showing them (ls_show.c). */
+/* What `kvpkcs11 ls` knows of tokens and objects: read by ls_read.c, shown by ls_show.c. */
 #ifndef KVP_TOOL_LS_H
 #define KVP_TOOL_LS_H
 

@@ -93,6 +93,7 @@ char *kvp_ls_key(CK_OBJECT_CLASS object_class, const CK_ATTRIBUTE *attributes, s
 char *kvp_ls_subject(const CK_ATTRIBUTE *attributes, size_t count)
 {
     const CK_ATTRIBUTE *subject = kvp_ls_attribute(attributes, count, CKA_SUBJECT);
+    const unsigned long form = XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB;
     const unsigned char *der;
     X509_NAME *name;
     char *result = NULL, *data = NULL;
@@ -103,8 +104,7 @@ char *kvp_ls_subject(const CK_ATTRIBUTE *attributes, size_t count)
     der = subject->pValue;
     name = d2i_X509_NAME(NULL, &der, (long)subject->ulValueLen);
     bio = BIO_new(BIO_s_mem());
-    if (name && bio &&
-        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
+    if (name && bio && X509_NAME_print_ex(bio, name, 0, form) >= 0) {
         long len = BIO_get_mem_data(bio, &data);
 
         if (len > 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What kind of key an object is, and whose certificate, in words; and the attributes it is read from. */
+/* What kind of key an object is, and whose certificate, in words; and its attributes. */
 #ifndef KVP_TOOL_LS_KEY_H
 #define KVP_TOOL_LS_KEY_H
 

@@ -20,8 +20,9 @@
 #define FIND_AT_ONCE 64
 
 const kvp_usage kvp_usages[] = {
-    { CKA_ENCRYPT, "encrypt" }, { CKA_DECRYPT, "decrypt" }, { CKA_SIGN, "sign" },
-    { CKA_VERIFY, "verify" },   { CKA_WRAP, "wrap" },       { CKA_UNWRAP, "unwrap" },
+    { CKA_ENCRYPT, "encrypt" }, { CKA_DECRYPT, "decrypt" },
+    { CKA_SIGN, "sign" },       { CKA_VERIFY, "verify" },
+    { CKA_WRAP, "wrap" },       { CKA_UNWRAP, "unwrap" },
     { CKA_DERIVE, "derive" },   { 0, NULL },
 };
 
@@ -55,7 +56,7 @@ void kvp_listed_token_clear(kvp_listed_token *token)
 
 /* ---- attributes ---- */
 
-/* CKR_OK, and the three that leave the other attributes of the call filled (PKCS#11 v3.1 §5.7.5). */
+/* CKR_OK, and those that leave the other attributes filled (PKCS#11 v3.1, C_GetAttributeValue). */
 static bool is_answer(CK_RV rv)
 {
     return rv == CKR_OK || rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE ||
@@ -202,10 +203,10 @@ static kvp_status read_rest(const kvp_library *library, CK_SESSION_HANDLE sessio
                             CK_OBJECT_HANDLE handle, kvp_listed *ret, kvp_error *reterr)
 {
     static const CK_ATTRIBUTE_TYPE types[] = {
-        CKA_KEY_TYPE,  CKA_MODULUS,    CKA_MODULUS_BITS, CKA_EC_PARAMS, CKA_VALUE_LEN, CKA_SUBJECT,
-        CKA_ENCRYPT,   CKA_DECRYPT,    CKA_SIGN,         CKA_VERIFY,    CKA_WRAP,      CKA_UNWRAP,
-        CKA_DERIVE,    CKA_START_DATE, CKA_END_DATE,     CKA_KVP_KEY_ID, CKA_KVP_VERSION,
-        CKA_KVP_HSM,
+        CKA_KEY_TYPE,   CKA_MODULUS,     CKA_MODULUS_BITS, CKA_EC_PARAMS,  CKA_VALUE_LEN,
+        CKA_SUBJECT,    CKA_ENCRYPT,     CKA_DECRYPT,      CKA_SIGN,       CKA_VERIFY,
+        CKA_WRAP,       CKA_UNWRAP,      CKA_DERIVE,       CKA_START_DATE, CKA_END_DATE,
+        CKA_KVP_KEY_ID, CKA_KVP_VERSION, CKA_KVP_HSM,
     };
     CK_ATTRIBUTE a[KVP_ARRAY_LEN(types)] = { 0 };
     const size_t n = KVP_ARRAY_LEN(types);
@@ -296,8 +297,8 @@ static int compare(const void *a, const void *b)
     return order;
 }
 
-kvp_status kvp_ls_read_objects(const kvp_library *library, CK_SLOT_ID slot,
-                               kvp_listed_token *token, kvp_error *reterr)
+kvp_status kvp_ls_read_objects(const kvp_library *library, CK_SLOT_ID slot, kvp_listed_token *token,
+                               kvp_error *reterr)
 {
     CK_SESSION_HANDLE session = 0;
     CK_OBJECT_HANDLE *handles = NULL;

@@ -15,7 +15,7 @@ static const struct {
     const char *word;
     CK_OBJECT_CLASS object_class;
 } types[] = {
-    { "private", CKO_PRIVATE_KEY }, { "public", CKO_PUBLIC_KEY },  { "cert", CKO_CERTIFICATE },
+    { "private", CKO_PRIVATE_KEY },   { "public", CKO_PUBLIC_KEY }, { "cert", CKO_CERTIFICATE },
     { "secret-key", CKO_SECRET_KEY }, { "data", CKO_DATA },
 };
 
@@ -51,7 +51,8 @@ bool kvp_p11uri_is(const char *text)
     return strncasecmp(text, P11_KIT_URI_SCHEME ":", P11_KIT_URI_SCHEME_LEN + 1) == 0;
 }
 
-/* A blank-padded field of CK_TOKEN_INFO; all zero where the URI did not have it. NULL: not there. */
+/* A blank-padded field of CK_TOKEN_INFO; all zero where the URI did not have it. NULL: not there.
+ */
 static kvp_status take_field(const CK_UTF8CHAR *field, size_t size, char **ret)
 {
     if (field[0] == 0)
@@ -99,8 +100,9 @@ kvp_status kvp_p11uri_parse(const char *text, kvp_p11uri *ret, kvp_error *reterr
         st = kvp_error_set(reterr, KVP_ERR_PARSE, "this is no PKCS#11 URI (RFC 7512): %s",
                            p11_kit_uri_message(result));
     else if (p11_kit_uri_any_unrecognized(parsed))
-        st = kvp_error_set(reterr, KVP_ERR_PARSE,
-                           "the URI has an attribute or a type= that is not known, so it fits nothing");
+        st = kvp_error_set(
+            reterr, KVP_ERR_PARSE,
+            "the URI has an attribute or a type= that is not known, so it fits nothing");
     else if ((st = take_parts(parsed, &parts)) != KVP_OK)
         kvp_error_set(reterr, st, "a URI");
     p11_kit_uri_free(parsed);
@@ -151,8 +153,7 @@ kvp_status kvp_p11uri_format(const kvp_p11uri *uri, char **ret, kvp_error *reter
     if (st == KVP_OK)
         st = put_field(token->serialNumber, sizeof(token->serialNumber), uri->serial, reterr);
     if (st == KVP_OK &&
-        ((uri->object &&
-          !put_attribute(made, CKA_LABEL, uri->object, strlen(uri->object))) ||
+        ((uri->object && !put_attribute(made, CKA_LABEL, uri->object, strlen(uri->object))) ||
          (uri->has_id && !put_attribute(made, CKA_ID, uri->id.data, uri->id.len)) ||
          (uri->has_class && kvp_p11uri_type(uri->object_class) &&
           !put_attribute(made, CKA_CLASS, &uri->object_class, sizeof(uri->object_class))) ||

@@ -27,7 +27,7 @@ void kvp_p11uri_clear(kvp_p11uri *uri);
 /** Whether @text starts like a PKCS#11 URI (`pkcs11:`, in any case). */
 bool kvp_p11uri_is(const char *text);
 
-/** KVP_ERR_PARSE: it is no such URI, or holds attributes nobody knows (it then names nothing). */
+/** KVP_ERR_PARSE: it is no such URI, or holds attributes that nobody knows: it names nothing. */
 kvp_status kvp_p11uri_parse(const char *text, kvp_p11uri *ret, kvp_error *reterr);
 
 /**
@@ -36,7 +36,7 @@ kvp_status kvp_p11uri_parse(const char *text, kvp_p11uri *ret, kvp_error *reterr
  */
 kvp_status kvp_p11uri_format(const kvp_p11uri *uri, char **ret, kvp_error *reterr);
 
-/** The word of RFC 7512's `type=`: private, public, cert, secret-key, data; NULL for other classes. */
+/** RFC 7512's word for `type=`: private, public, cert, secret-key, data; NULL for other classes. */
 const char *kvp_p11uri_type(CK_OBJECT_CLASS object_class);
 /** The class of such a word; false if it is none. */
 bool kvp_p11uri_type_class(const char *word, CK_OBJECT_CLASS *ret);

@@ -10,7 +10,12 @@
 static size_t decode(const unsigned char *s, size_t len, uint32_t *ret)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t need = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t need = s[0] < 0x80   ? 1
+                  : s[0] < 0xc2 ? 0
+                  : s[0] < 0xe0 ? 2
+                  : s[0] < 0xf0 ? 3
+                  : s[0] < 0xf5 ? 4
+                                : 0;
     uint32_t point;
 
     if (need == 0 || need > len)
@@ -27,7 +32,7 @@ static size_t decode(const unsigned char *s, size_t len, uint32_t *ret)
     return need;
 }
 
-/* What a terminal would act upon, or what makes text look like other text (Unicode §23.2, bidi). */
+/* What a terminal would act upon, or what makes text look like other text (Unicode, bidi). */
 static bool is_harmful(uint32_t point)
 {
     return point < 0x20 || (point >= 0x7f && point <= 0x9f) || point == 0x200e || point == 0x200f ||

@@ -47,7 +47,7 @@ void kvp_table_clear(kvp_table *table);
 kvp_status kvp_table_add(kvp_table *table, const char *const *cells);
 /** Text on a line of its own below the last row; several are several lines. */
 kvp_status kvp_table_note(kvp_table *table, const char *text);
-/** Print the rows, the heads first if any row is the first, and forget them. Widths never shrink. */
+/** Print the rows, above the very first the heads, and forget them. Widths never shrink. */
 void kvp_table_flush(kvp_table *table, FILE *out);
 
 #endif

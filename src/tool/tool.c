@@ -40,8 +40,7 @@ void kvp_command_help(const kvp_command *command, FILE *out)
     fprintf(out, "usage: " PROGRAM " %s %s\n\n%s", command->name, command->synopsis, command->help);
 }
 
-static void complain(const char *argv0, FILE *err, const char *fmt, va_list args)
-    KVP_PRINTF(3, 0);
+static void complain(const char *argv0, FILE *err, const char *fmt, va_list args) KVP_PRINTF(3, 0);
 
 static void complain(const char *argv0, FILE *err, const char *fmt, va_list args)
 {
@@ -100,8 +99,10 @@ int kvp_option_next(int argc, char **argv, const char *short_options, const stru
         if (optopt > 0 && optopt < 256 && strncmp(argv[optind - 1], "--", 2) != 0)
             *ret_status = kvp_usage_error(argv[0], err, "there is no option -%c", optopt);
         else
-            *ret_status = kvp_usage_error(argv[0], err, "the option %s is unknown, ambiguous or "
-                                          "takes no value", argv[optind - 1]);
+            *ret_status = kvp_usage_error(argv[0], err,
+                                          "the option %s is unknown, ambiguous or "
+                                          "takes no value",
+                                          argv[optind - 1]);
         return KVP_OPTION_LEAVE;
     default:
         return option;

@@ -44,14 +44,19 @@ static int to_uri(const uri_run *run, const char *text)
     else
         kvp_tool_fail(run->argv0, run->err, "%s", error.message);
     if (st == KVP_OK && !vault)
-        kvp_tool_fail(run->argv0, run->err, "note: no configured vault has the URL %s, so token= is "
-                                            "left out", identifier.url);
+        kvp_tool_fail(run->argv0, run->err,
+                      "note: no configured vault has the URL %s, so token= is "
+                      "left out",
+                      identifier.url);
     else if (st == KVP_OK && identifier.version[0] && vault->versions_all)
-        kvp_tool_fail(run->argv0, run->err, "note: this is right for an older version; the current "
-                                            "one has the id= of the name alone");
+        kvp_tool_fail(run->argv0, run->err,
+                      "note: this is right for an older version; the current "
+                      "one has the id= of the name alone");
     else if (st == KVP_OK && identifier.version[0])
-        kvp_tool_fail(run->argv0, run->err, "note: the URI names the current version, for the vault "
-                                            "%s shows no other (versions = all does)", vault->name);
+        kvp_tool_fail(run->argv0, run->err,
+                      "note: the URI names the current version, for the vault "
+                      "%s shows no other (versions = all does)",
+                      vault->name);
     kvp_free(line);
     kvp_p11uri_clear(&uri);
     kvp_identifier_clear(&identifier);
@@ -99,8 +104,9 @@ int kvp_uri_run(int argc, char **argv, FILE *out, FILE *err)
         } else if (option == 't') {
             run.has_class = kvp_p11uri_type_class(optarg, &run.object_class);
             if (!run.has_class)
-                return kvp_usage_error(argv[0], err, "--type is one of private, public, cert, "
-                                                     "secret-key, data");
+                return kvp_usage_error(argv[0], err,
+                                       "--type is one of private, public, cert, "
+                                       "secret-key, data");
         } else {
             return status;
         }

@@ -58,7 +58,8 @@ static bool parse_date(const char **at, int64_t *ret_seconds)
     return true;
 }
 
-/* `03:04`, and `:05` unless it may be left out and is. A leap second counts as the second after it. */
+/* `03:04`, and `:05` unless it may be left out and is. A leap second counts as the second after it.
+ */
 static bool parse_clock(const char **at, bool seconds_needed, int64_t *seconds)
 {
     int hour = 0, minute = 0, second = 0;
@@ -119,7 +120,9 @@ static bool parse_ago(const char *text, int64_t now_us, int64_t *ret_us)
     static const struct {
         char unit;
         int64_t seconds;
-    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', DAY_SECONDS }, { 'w', 7 * DAY_SECONDS } };
+    } units[] = {
+        { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', DAY_SECONDS }, { 'w', 7 * DAY_SECONDS }
+    };
     size_t digits = strspn(text, "0123456789");
     int64_t amount = 0;
 

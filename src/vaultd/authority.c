@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "vaultd/assertion.h"
 #include "vaultd/note.h"
 #include "vaultd/routes.h"
 
@@ -40,6 +41,36 @@ const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT] = {
                            "%s is not valid." },
     [KVP_SIGNIN_RESOURCE] = { 400, 500011, "invalid_resource",
                               "The resource principal named %s was not found in the tenant." },
+    [KVP_SIGNIN_ASSERTION_FORM] = { 400, 50027, "invalid_request",
+                                    "JWT token is invalid or malformed. Application '%s'." },
+    [KVP_SIGNIN_ASSERTION_CLIENT] = { 401, 700021, "invalid_client",
+                                      "Client assertion application identifier doesn't match "
+                                      "'client_id' parameter: '%s'." },
+    [KVP_SIGNIN_ASSERTION_CERTIFICATE] = { 401, 700027, "invalid_client",
+                                           "The certificate with identifier used to sign the client "
+                                           "assertion is not registered on application. [Reason - "
+                                           "The key was not found.] Application '%s'." },
+    [KVP_SIGNIN_ASSERTION_SIGNATURE] = { 401, 700027, "invalid_client",
+                                         "Client assertion failed signature validation. "
+                                         "Application '%s'." },
+    [KVP_SIGNIN_ASSERTION_AUDIENCE] = { 401, 700023, "invalid_client",
+                                        "Client assertion audience claim does not match the token "
+                                        "endpoint. Found '%s'." },
+    [KVP_SIGNIN_ASSERTION_TIME] = { 401, 700024, "invalid_client",
+                                    "Client assertion is not within its valid time range. "
+                                    "Application '%s'." },
+    [KVP_SIGNIN_ASSERTION_REPLAY] = { 401, 50013, "invalid_client",
+                                      "Assertion is not valid: its identifier (jti) is missing or was "
+                                      "used before. Application '%s'." },
+    [KVP_SIGNIN_FEDERATED_ISSUER] = { 401, 700211, "invalid_client",
+                                      "No matching federated identity record found for presented "
+                                      "assertion issuer '%s'." },
+    [KVP_SIGNIN_FEDERATED_SUBJECT] = { 401, 700213, "invalid_client",
+                                       "No matching federated identity record found for presented "
+                                       "assertion subject '%s'." },
+    [KVP_SIGNIN_FEDERATED_AUDIENCE] = { 401, 700212, "invalid_client",
+                                        "No matching federated identity record found for presented "
+                                        "assertion audience '%s'." },
     [KVP_SIGNIN_BUSY] = { 503, 90033, "temporarily_unavailable",
                           "A transient error has occurred. Please try again.%.0s" },
 };
@@ -55,6 +86,7 @@ static const char *const foreign_resources[] = {
 typedef struct signin {
     char client[128], secret[256], grant[64], resource[512];
     char principal[128];
+    char assertion[KVP_ASSERTION_MAX + 1];  /* "" when a secret came */
 } signin;
 
 static void timestamp(char *dst, size_t size)
@@ -166,13 +198,28 @@ static bool resource_of_scope(const char *scope, char *dst, size_t size)
     return false;
 }
 
-static bool resource_exists(const kvp_exchange *ex, const char *resource)
+bool kvp_authority_has_resource(const kvp_daemon *daemon, char *resource)
 {
+    canonical_resource(resource);
     for (size_t i = 0; i < KVP_ARRAY_LEN(foreign_resources); i++) {
         if (strcmp(foreign_resources[i], resource) == 0)
             return true;
     }
-    return kvp_daemon_owns_audience(ex->daemon, resource);
+    return kvp_daemon_owns_audience(daemon, resource);
+}
+
+/* A secret or an assertion; with both, the assertion counts, as it does for Entra. */
+static bool read_proof(const char *form, signin *in)
+{
+    static const char type[] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    char given[128];
+
+    if (kvp_form_field(form, "client_assertion", in->assertion, sizeof(in->assertion)) &&
+        *in->assertion)
+        return kvp_form_field(form, "client_assertion_type", given, sizeof(given)) &&
+               strcmp(given, type) == 0;
+    in->assertion[0] = '\0';
+    return kvp_form_field(form, "client_secret", in->secret, sizeof(in->secret)) && *in->secret;
 }
 
 /* Read the form; false after refusing. */
@@ -208,7 +255,7 @@ static bool read_signin(kvp_exchange *ex, bool v1, signin *in)
         refuse_signin(ex, in, KVP_SIGNIN_SCOPE, scope);
         return false;
     }
-    if (!kvp_form_field(form, "client_secret", in->secret, sizeof(in->secret)) || !*in->secret) {
+    if (!read_proof(form, in)) {
         refuse_signin(ex, in, KVP_SIGNIN_CREDENTIAL, in->grant);
         return false;
     }
@@ -219,10 +266,45 @@ static bool read_signin(kvp_exchange *ex, bool v1, signin *in)
  * Secrets are made here with 256 random bits, never chosen by people: one SHA-256 is as good as a
  * slow hash against somebody who holds the file, and costs an attacker of the endpoint nothing more.
  */
-static bool check_secret(kvp_exchange *ex, signin *in, kvp_principal *principal)
+static bool check_secret(kvp_exchange *ex, const signin *in, const kvp_principal *principal)
+{
+    uint8_t digest[32];
+
+    if (kvp_ident_digest(in->secret, digest) != KVP_OK) {
+        refuse_signin(ex, in, KVP_SIGNIN_BUSY, "");
+        return false;
+    }
+    if (!kvp_equal_secret(digest, principal->secret_digest, sizeof(digest))) {
+        refuse_signin(ex, in, KVP_SIGNIN_SECRET, in->client);
+        return false;
+    }
+    return true;
+}
+
+static bool check_assertion(kvp_exchange *ex, const signin *in, const kvp_principal *principal)
 {
     kvp_error error = { .status = KVP_OK };
-    uint8_t digest[32];
+    kvp_signin_failure why = KVP_SIGNIN_BUSY;
+    char v2[600], v1[600], issuer[600], detail[300] = "";
+    const char *const audiences[] = { v2, v1, issuer, NULL };
+    const kvp_assertion_case what = { in->assertion, in->client, audiences, kvp_ident_now() };
+
+    snprintf(v2, sizeof(v2), "%s/%s/oauth2/v2.0/token", ex->base_url, ex->daemon->vault.tenant);
+    snprintf(v1, sizeof(v1), "%s/%s/oauth2/token", ex->base_url, ex->daemon->vault.tenant);
+    snprintf(issuer, sizeof(issuer), "%s/%s/v2.0", ex->base_url, ex->daemon->vault.tenant);
+    kvp_status status = kvp_assertion_check(ex->daemon->store, principal, &what, &why, detail,
+                                            sizeof(detail), &error);
+    if (status == KVP_OK)
+        return true;
+    if (status != KVP_ERR_REFUSED)
+        kvp_note("request %s: %s", ex->request_id, error.message);
+    refuse_signin(ex, in, status == KVP_ERR_REFUSED ? why : KVP_SIGNIN_BUSY, detail);
+    return false;
+}
+
+static bool check_proof(kvp_exchange *ex, signin *in, kvp_principal *principal)
+{
+    kvp_error error = { .status = KVP_OK };
     kvp_status status =
         kvp_store_principal_by_client(ex->daemon->store, in->client, principal, &error);
 
@@ -230,17 +312,13 @@ static bool check_secret(kvp_exchange *ex, signin *in, kvp_principal *principal)
         refuse_signin(ex, in, KVP_SIGNIN_CLIENT, in->client);
         return false;
     }
-    if (status != KVP_OK || kvp_ident_digest(in->secret, digest) != KVP_OK) {
+    if (status != KVP_OK) {
         kvp_note("request %s: %s", ex->request_id, error.message);
         refuse_signin(ex, in, KVP_SIGNIN_BUSY, "");
         return false;
     }
     snprintf(in->principal, sizeof(in->principal), "%s", principal->name);
-    if (!kvp_equal_secret(digest, principal->secret_digest, sizeof(digest))) {
-        refuse_signin(ex, in, KVP_SIGNIN_SECRET, in->client);
-        return false;
-    }
-    return true;
+    return *in->assertion ? check_assertion(ex, in, principal) : check_secret(ex, in, principal);
 }
 
 static json_t *token_document(const kvp_exchange *ex, bool v1, const signin *in, const char *token)
@@ -259,24 +337,31 @@ static json_t *token_document(const kvp_exchange *ex, bool v1, const signin *in,
                      "resource", in->resource, "access_token", token);
 }
 
+kvp_status kvp_authority_issue(const kvp_daemon *daemon, const kvp_principal *principal,
+                               const char *resource, char ret_token[KVP_SECRET_SIZE],
+                               kvp_error *reterr)
+{
+    int64_t expires_ms = kvp_clock_wall_us() / 1000 + (int64_t)daemon->token_lifetime_s * 1000;
+    uint8_t digest[32];
+
+    if (kvp_ident_secret(ret_token) != KVP_OK || kvp_ident_digest(ret_token, digest) != KVP_OK)
+        return kvp_error_set(reterr, KVP_ERR_CRYPTO, "no random numbers");
+    return kvp_store_token_add(daemon->store, digest, principal->id, resource, expires_ms, reterr);
+}
+
 static void issue(kvp_exchange *ex, bool v1, signin *in)
 {
     kvp_principal principal = { .id = 0 };
     kvp_error error = { .status = KVP_OK };
     char token[KVP_SECRET_SIZE];
-    uint8_t digest[32];
 
-    if (!read_signin(ex, v1, in) || !check_secret(ex, in, &principal))
+    if (!read_signin(ex, v1, in) || !check_proof(ex, in, &principal))
         return;
-    if (!resource_exists(ex, in->resource)) {
+    if (!kvp_authority_has_resource(ex->daemon, in->resource)) {
         refuse_signin(ex, in, KVP_SIGNIN_RESOURCE, in->resource);
         return;
     }
-    int64_t expires_ms =
-        kvp_clock_wall_us() / 1000 + (int64_t)ex->daemon->token_lifetime_s * 1000;
-    if (kvp_ident_secret(token) != KVP_OK || kvp_ident_digest(token, digest) != KVP_OK ||
-        kvp_store_token_add(ex->daemon->store, digest, principal.id, in->resource, expires_ms,
-                            &error) != KVP_OK) {
+    if (kvp_authority_issue(ex->daemon, &principal, in->resource, token, &error) != KVP_OK) {
         kvp_note("request %s: issuing a token: %s", ex->request_id, error.message);
         refuse_signin(ex, in, KVP_SIGNIN_BUSY, "");
     } else {
@@ -323,9 +408,9 @@ void kvp_authority_openid(kvp_exchange *ex)
     }
     kvp_exchange_reply_take(
         ex, 200,
-        json_pack("{s:o, s:[s], s:o, s:[s], s:[s], s:[s], s:o, s:o, s:[s]}", "token_endpoint",
+        json_pack("{s:o, s:[s, s], s:o, s:[s], s:[s], s:[s], s:o, s:o, s:[s]}", "token_endpoint",
                   tenant_url(ex, "oauth2/v2.0/token"), "token_endpoint_auth_methods_supported",
-                  "client_secret_post", "jwks_uri", tenant_url(ex, "discovery/v2.0/keys"),
+                  "client_secret_post", "private_key_jwt", "jwks_uri", tenant_url(ex, "discovery/v2.0/keys"),
                   "response_modes_supported", "form_post", "subject_types_supported", "pairwise",
                   "id_token_signing_alg_values_supported", "RS256", "issuer",
                   tenant_url(ex, "v2.0"), "authorization_endpoint",

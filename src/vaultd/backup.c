@@ -55,7 +55,7 @@ void kvp_backup_answer(kvp_exchange *ex, kvp_object_kind kind, json_t *document)
         kvp_exchange_failed(ex, &error);
     else
         kvp_exchange_reply_take(ex, 200,
-                                json_pack("{s:o}", "value", kvp_json_bytes(blob.data, blob.len)));
+                                json_pack("{s:o}", "value", kvp_json_base64url(blob.data, blob.len)));
     json_decref(document);
     kvp_buf_clear(&blob);
 }

@@ -34,6 +34,10 @@ bool kvp_daemon_owns_audience(const kvp_daemon *daemon, const char *audience)
         kvp_exchange_resource(daemon->hosts[i], resource, sizeof(resource));
         if (strcmp(resource, audience) == 0)
             return true;
+        /* What a vault below that name asks for: its parent is the name itself. */
+        snprintf(resource, sizeof(resource), "https://%s", daemon->hosts[i]);
+        if (strcmp(resource, audience) == 0)
+            return true;
     }
     return false;
 }
@@ -70,7 +74,8 @@ bool kvp_exchange_authenticate(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
         return false;
     }
-    kvp_status status = kvp_store_token_find(ex->daemon->store, digest, &ex->grant, &error);
+    kvp_status status = kvp_store_token_find(ex->daemon->store, digest, &ex->daemon->vault,
+                                             &ex->grant, &error);
     if (status == KVP_ERR_NOT_FOUND)
         return challenge(ex, KVP_REFUSE_UNKNOWN_TOKEN, "");
     if (status != KVP_OK) {

@@ -29,7 +29,7 @@ static kvp_status add_key(kvp_exchange *ex, const kvp_certificate_record *record
                      json_pack("{s:s, s:i, s:s, s:s, s:b, s:o}", "kty", key.kty, "bits",
                                (int)key.bits, "public", key.public_json, "ops", key.ops_json,
                                "exportable", key.exportable, "material",
-                               kvp_json_bytes(material.data, material.len))))
+                               kvp_json_base64url(material.data, material.len))))
         return KVP_OK;
     return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "backup");
 }
@@ -66,7 +66,7 @@ static json_t *version_json(kvp_exchange *ex, const kvp_certificate_record *reco
     kvp_status status = version ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "backup");
 
     if (status == KVP_OK && record->der.len > 0) {
-        if (!kvp_json_add(version, "der", kvp_json_bytes(record->der.data, record->der.len)))
+        if (!kvp_json_add(version, "der", kvp_json_base64url(record->der.data, record->der.len)))
             status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "backup");
         if (status == KVP_OK)
             status = add_key(ex, record, version, reterr);

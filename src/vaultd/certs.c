@@ -111,7 +111,7 @@ static bool bare_host(const char *host, char *dst, size_t size)
 
 static bool add_names(X509 *cert, const char *const *hosts, size_t count)
 {
-    kvp_buf value = KVP_BUF_INIT(4096);
+    kvp_buf value = KVP_BUF_INIT(65536);
     kvp_status status = KVP_OK;
 
     for (size_t i = 0; i < count && status == KVP_OK; i++) {
@@ -163,6 +163,22 @@ kvp_status kvp_cert_make_server(const kvp_cert_pair *authority, const char *cons
     return KVP_OK;
 }
 
+/* Whether the certificate has exactly this DNS name, wildcard and all. */
+static bool lists_name(X509 *cert, const char *name)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++) {
+        const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+        found = one->type == GEN_DNS &&
+                (size_t)ASN1_STRING_length(one->d.dNSName) == strlen(name) &&
+                memcmp(ASN1_STRING_get0_data(one->d.dNSName), name, strlen(name)) == 0;
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
 bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_t host_count)
 {
     KVP_CLEANUP(X509_freep) X509 *cert = read_certificate(certificate);
@@ -175,8 +191,9 @@ bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_
     for (size_t i = 0; i < host_count; i++) {
         char bare[256];
         bool address = bare_host(hosts[i], bare, sizeof(bare));
-        if ((address ? X509_check_ip_asc(cert, bare, 0) : X509_check_host(cert, bare, 0, 0, NULL)) !=
-            1)
+        if (bare[0] == '*' ? !lists_name(cert, bare)
+            : address      ? X509_check_ip_asc(cert, bare, 0) != 1
+                           : X509_check_host(cert, bare, 0, 0, NULL) != 1)
             return false;
     }
     return true;

@@ -20,7 +20,7 @@ kvp_status kvp_cert_make_authority(kvp_cert_pair *ret_pair, kvp_error *reterr);
 
 /**
  * A new server certificate signed by @authority, for the DNS names and IP addresses in @hosts (URL
- * form: IPv6 in brackets); 825 days, never longer than the authority.
+ * form: IPv6 in brackets; `*.NAME` is a DNS name, too); 825 days, never longer than the authority.
  */
 kvp_status kvp_cert_make_server(const kvp_cert_pair *authority, const char *const *hosts,
                                 size_t host_count, kvp_cert_pair *ret_pair, kvp_error *reterr);

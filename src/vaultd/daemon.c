@@ -22,6 +22,7 @@ struct kvp_service {
     kvp_daemon daemon;
     kvp_listener listener;
     kvp_front *front;
+    kvp_tls *tls;
     char url[300];       /* with the port, always: for people */
     char base_url[300];  /* as identifiers have it: without port 443 */
 };
@@ -73,19 +74,13 @@ static kvp_status open_log(kvp_service *service, kvp_error *reterr)
 
 static kvp_status start_front(kvp_service *service, kvp_error *reterr)
 {
-    kvp_daemon *d = &service->daemon;
-    const char *hosts[KVP_HOSTS_MAX];
-    kvp_cert_pair tls = { .certificate = KVP_BUF_INIT(0) };
+    kvp_status status = kvp_tls_open(&service->dir, &service->daemon, &service->tls, reterr);
 
-    for (size_t i = 0; i < d->host_count; i++)
-        hosts[i] = d->hosts[i];
-    kvp_status status = kvp_datadir_tls(&service->dir, hosts, d->host_count, &tls, reterr);
     if (status == KVP_OK) {
         int fd = service->listener.fd;
         service->listener.fd = -1;
-        status = kvp_front_start(d, fd, &tls, &service->front, reterr);
+        status = kvp_front_start(&service->daemon, fd, service->tls, &service->front, reterr);
     }
-    kvp_cert_pair_clear(&tls);
     return status;
 }
 
@@ -131,6 +126,10 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
     if (status == KVP_OK)
         status = kvp_datadir_retarget(&service->dir, service->daemon.vault.name, service->base_url,
                                       reterr);
+    /* Sub-commands show identifiers as the daemon would. */
+    if (status == KVP_OK)
+        status = kvp_store_setting_put(service->daemon.store, &service->daemon.vault,
+                                       KVP_SETTING_URL, service->base_url, reterr);
     if (status == KVP_OK)
         status = start_front(service, reterr);
     if (status != KVP_OK) {
@@ -146,6 +145,7 @@ void kvp_service_stop(kvp_service *service)
     if (!service)
         return;
     kvp_front_stop(service->front);
+    kvp_tls_close(service->tls);
     kvp_listen_close(&service->listener);
     kvp_key_cache_free(service->daemon.cache);
     kvp_usage_log_close(service->daemon.log);

@@ -288,6 +288,19 @@ kvp_status kvp_datadir_admin_store(const char *path, kvp_store **ret_store,
     return status;
 }
 
+kvp_status kvp_datadir_unlock(const char *path, kvp_store *store, kvp_error *reterr)
+{
+    kvp_datadir dir = { kvp_strdup(path), -1 };
+    kvp_seal seal;
+    kvp_status status = dir.path ? storage_key(&dir, false, &seal, reterr) : KVP_ERR_NO_MEMORY;
+
+    if (status == KVP_OK)
+        status = kvp_store_unlock(store, &seal, reterr);
+    kvp_wipe(&seal, sizeof(seal));
+    kvp_datadir_clear(&dir);
+    return status;
+}
+
 kvp_status kvp_datadir_tls(const kvp_datadir *dir, const char *const *hosts, size_t host_count,
                            kvp_cert_pair *ret_pair, kvp_error *reterr)
 {

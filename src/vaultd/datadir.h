@@ -45,6 +45,9 @@ kvp_status kvp_datadir_open_store(const kvp_datadir *dir, const kvp_vault_kind *
 kvp_status kvp_datadir_admin_store(const char *path, kvp_store **ret_store,
                                    kvp_vault_info *ret_vault, kvp_error *reterr);
 
+/** Read the directory's storage key and unlock @store with it, for sub-commands that touch objects. */
+kvp_status kvp_datadir_unlock(const char *path, kvp_store *store, kvp_error *reterr);
+
 /** The TLS certificate, made anew when it is missing, runs out, or lacks one of @hosts. */
 kvp_status kvp_datadir_tls(const kvp_datadir *dir, const char *const *hosts, size_t host_count,
                            kvp_cert_pair *ret_pair, kvp_error *reterr);

@@ -72,17 +72,37 @@ static bool check_names(kvp_exchange *ex)
     return false;
 }
 
-/* `/keys/NAME` of the request: what the scope of a role assignment would name. */
+/*
+ * `/keys/NAME` of the request: what the scope of a role assignment would name. Issuers and the like,
+ * whose collection stands second in the path, keep both words, so that a role for a certificate of
+ * the same name does not reach them; the routes of roles name their scope before `providers`.
+ */
 static void resource_path(const kvp_exchange *ex, char *dst, size_t size)
 {
-    char collection[32] = "";
+    const char *pattern = ex->route->pattern;
+    size_t first = strcspn(pattern, "/");
+    const char *second = pattern[first] ? pattern + first + 1 : "";
+    size_t second_len = strcspn(second, "/");
 
-    snprintf(collection, sizeof(collection), "%.*s", (int)strcspn(ex->route->pattern, "/"),
-             ex->route->pattern);
-    if (*ex->name)
-        snprintf(dst, size, "/%s/%s", collection, ex->name);
+    if (strncmp(pattern, "providers/", 10) == 0)
+        snprintf(dst, size, "/");
+    else if (!*ex->name)
+        snprintf(dst, size, "/%.*s", (int)first, pattern);
+    else if (strncmp(second, "{name}", second_len) == 0)
+        snprintf(dst, size, "/%.*s/%s", (int)first, pattern, ex->name);
     else
-        snprintf(dst, size, "/%s", collection);
+        snprintf(dst, size, "/%.*s/%.*s/%s", (int)first, pattern, (int)second_len, second, ex->name);
+}
+
+/* A role for an object counts for it while it is deleted, too. */
+static const char *scope_path(const char *path, char *dst, size_t size)
+{
+    static const char deleted[] = "/deleted";
+
+    if (strncmp(path, deleted, sizeof(deleted) - 1) != 0)
+        return path;
+    snprintf(dst, size, "/%s", path + sizeof(deleted) - 1);
+    return dst;
 }
 
 /* What the usage log names until a handler knows the version. */
@@ -99,15 +119,19 @@ static bool authorize(kvp_exchange *ex)
     const kvp_vault_info *vault = &ex->daemon->vault;
     bool hsm = kvp_exchange_is_hsm(ex);
     const char *action = hsm ? ex->route->hsm_action : ex->route->action;
-    const kvp_assignment *found = kvp_role_authorize(vault->kind, &ex->grant, action,
-                                                     hsm ? NULL : ex->route->alternative);
-    char path[200], resource[512], full[128];
+    char path[200], scope[200], resource[512], full[128];
 
+    if (ex->local)
+        return true;
+    resource_path(ex, path, sizeof(path));
+    const kvp_assignment *found =
+        kvp_role_authorize(ex->daemon->store, vault, &ex->grant,
+                           scope_path(path, scope, sizeof(scope)), action,
+                           hsm ? NULL : ex->route->alternative);
     if (found) {
         snprintf(ex->assignment, sizeof(ex->assignment), "%s", found->id);
         return true;
     }
-    resource_path(ex, path, sizeof(path));
     snprintf(resource, sizeof(resource),
              "/subscriptions/%s/resourcegroups/keyvaultd/providers/microsoft.keyvault/vaults/%s%s",
              vault->subscription, vault->name, path);
@@ -156,8 +180,16 @@ static bool read_body(kvp_exchange *ex)
 
 static void run_checked(kvp_exchange *ex)
 {
+    kvp_error error = { .status = KVP_OK };
     bool readable = kvp_exchange_parse(ex);
 
+    if (!kvp_exchange_select_vault(ex, &error)) {
+        if (error.status == KVP_ERR_NOT_FOUND)
+            kvp_refuse(ex, KVP_REFUSE_VAULT, ex->host_name);
+        else
+            kvp_exchange_failed(ex, &error);
+        return;
+    }
     if (readable && kvp_route_match(ex, true) == 0) {
         if (ex->body_too_large)
             kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
@@ -166,7 +198,7 @@ static void run_checked(kvp_exchange *ex)
         return;
     }
     /* Nothing is said about paths, names or bodies to somebody unknown. */
-    if (!kvp_exchange_authenticate(ex))
+    if (!ex->local && !kvp_exchange_authenticate(ex))
         return;
     if (!readable) {
         kvp_refuse(ex, KVP_REFUSE_PATH, "");

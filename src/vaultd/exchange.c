@@ -15,7 +15,8 @@ kvp_exchange *kvp_exchange_new(const kvp_daemon *daemon)
 
     if (!ex)
         return NULL;
-    ex->daemon = daemon;
+    ex->view = *daemon;
+    ex->daemon = &ex->view;
     ex->body = (kvp_buf)KVP_BUF_INIT_SECRET(KVP_EXCHANGE_BODY_MAX);
     ex->reply = (kvp_buf)KVP_BUF_INIT_SECRET(0);
     ex->tls_version = "";
@@ -84,38 +85,10 @@ bool kvp_exchange_unescape(char *text, bool form)
     return true;
 }
 
-/* Which of our names the client used; a name we do not know is answered as the first of ours. */
-static void set_base_url(kvp_exchange *ex)
-{
-    const kvp_daemon *d = ex->daemon;
-    const char *name = d->hosts[0];
-    char port[16] = "";
-    const char *host = ex->host ? ex->host : "";
-
-    if (d->port != 443)
-        snprintf(port, sizeof(port), ":%u", d->port);
-    for (size_t i = 0; i < d->host_count; i++) {
-        size_t len = strlen(d->hosts[i]);
-        char prefix[256];
-        if (strlen(host) < len || len >= sizeof(prefix))
-            continue;
-        memcpy(prefix, host, len);
-        prefix[len] = '\0';
-        if (kvp_ident_casecmp(prefix, d->hosts[i]) == 0 &&
-            (host[len] == '\0' || host[len] == ':')) {
-            name = d->hosts[i];
-            break;
-        }
-    }
-    snprintf(ex->host_name, sizeof(ex->host_name), "%s", name);
-    snprintf(ex->base_url, sizeof(ex->base_url), "https://%s%s", name, port);
-}
-
 bool kvp_exchange_parse(kvp_exchange *ex)
 {
     char *p, *query;
 
-    set_base_url(ex);
     ex->parts = kvp_strdup(ex->target);
     if (!ex->parts)
         return false;

@@ -27,7 +27,7 @@ typedef struct kvp_daemon {
     kvp_store *store;
     kvp_key_cache *cache;
     kvp_usage_log *log;
-    kvp_vault_info vault;
+    kvp_vault_info vault;        /**< the default one; in an exchange the one asked for */
     char hosts[KVP_HOSTS_MAX][256]; /**< names we are reached under, as a URL has them; the first is the canonical one */
     size_t host_count;
     unsigned port;
@@ -37,8 +37,12 @@ typedef struct kvp_daemon {
 typedef struct kvp_route kvp_route;
 
 typedef struct kvp_exchange {
-    /* What came. Owned strings; NULL = the header is absent. */
+    /** The daemon as this request sees it: its vault is the one that the Host names. */
     const kvp_daemon *daemon;
+    kvp_daemon view;             /**< what daemon points to */
+    bool local;                  /**< by an admin sub-command: whoever has the directory may all */
+
+    /* What came. Owned strings; NULL = the header is absent. */
     char *method;
     char *target;                /**< path and query as they stood in the request line */
     char *host;                  /**< Host */
@@ -89,6 +93,16 @@ KVP_DEFINE_FREEP(kvp_exchange, kvp_exchange_free);
 /** Read base_url, segments and query from target and host. False: no memory, or a malformed escape. */
 bool kvp_exchange_parse(kvp_exchange *ex);
 
+/* vaults.c */
+/**
+ * Read from Host which of our names the client used (base_url, host_name) and which vault it wants:
+ * `NAME.HOST` is the vault NAME, one of our names alone is the default vault, and so is a name that
+ * is none of ours. False: there is no vault NAME, or the store cannot be read; @ret_error tells.
+ */
+bool kvp_exchange_select_vault(kvp_exchange *ex, kvp_error *ret_error);
+/** Copy the first label of @host when the rest is one of @daemon's DNS names; false when it is not. */
+bool kvp_daemon_vault_label(const kvp_daemon *daemon, const char *host, char *dst, size_t size);
+
 /**
  * The whole life of a request: authenticate, find the route, check, authorize, handle; then the
  * headers every answer has and the line in the usage log. Never fails: what goes wrong is an answer.
@@ -132,7 +146,7 @@ bool kvp_member_array(kvp_exchange *ex, const json_t *object, const char *name, 
 /** Text of @document, compact, appended to @ret; keys sorted for a Managed HSM, else in their order. */
 kvp_status kvp_json_write(const json_t *document, bool sorted, kvp_buf *ret);
 /** A JSON string of @len bytes as base64url; NULL without memory. */
-json_t *kvp_json_bytes(const void *data, size_t len);
+json_t *kvp_json_base64url(const void *data, size_t len);
 
 /** The rank of an api-version, 0 for one we do not know; later ones have higher ranks. */
 int kvp_api_rank(const char *version);

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
@@ -25,7 +26,7 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 10000
+#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
 #define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -56,9 +57,14 @@ static void visit_free(visit *v)
 static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection KVP_UNUSED)
 {
     kvp_front *front = cls;
-    visit *v = kvp_calloc(1, sizeof(*v));
+    visit *v;
 
-    __atomic_add_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
+    /* Counted first, then looked at: kvp_front_stop does the reverse, so that a request is either
+     * waited for or not begun. */
+    __atomic_add_fetch(&front->running, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&front->stopping, __ATOMIC_SEQ_CST))
+        return NULL;
+    v = kvp_calloc(1, sizeof(*v));
     if (!v)
         return NULL;
     v->ex = kvp_exchange_new(front->daemon);
@@ -172,6 +178,17 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
     return ex->method != NULL;
 }
 
+static void add_date(struct MHD_Response *response)
+{
+    char text[40];
+    time_t now = (time_t)kvp_ident_now();
+    struct tm tm = { 0 };
+
+    gmtime_r(&now, &tm);
+    if (strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, text);
+}
+
 static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Connection *connection)
 {
     struct MHD_Response *response;
@@ -184,6 +201,8 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
         return MHD_NO;
     for (size_t i = 0; i < ex->header_count; i++)
         MHD_add_response_header(response, ex->headers[i].name, ex->headers[i].value);
+    if (!kvp_exchange_is_hsm(ex))
+        add_date(response);
     if (close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     gnutls_session_t session = session_of(connection);
@@ -239,26 +258,44 @@ static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
     kvp_note("http: %s", text);
 }
 
-static struct MHD_Daemon *start_http(kvp_front *front, const kvp_cert_pair *tls, bool dated)
-{
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+/* GnuTLS asks for a certificate and gives its callback no word of ours; a process has one front. */
+static kvp_tls *serving; /* atomic */
 
-    if (!dated)
-        flags |= MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+static int on_certificate(gnutls_session_t session, const gnutls_datum_t *issuers KVP_UNUSED,
+                          int issuer_count KVP_UNUSED, const gnutls_pk_algorithm_t *algorithms KVP_UNUSED,
+                          int algorithm_count KVP_UNUSED, gnutls_pcert_st **ret_chain,
+                          unsigned *ret_length, gnutls_privkey_t *ret_key)
+{
+    char host[256] = "";
+    size_t size = sizeof(host);
+    unsigned type = GNUTLS_NAME_DNS;
+
+    if (gnutls_server_name_get(session, host, &size, &type, 0) != GNUTLS_E_SUCCESS)
+        host[0] = '\0';
+    if (!kvp_tls_choose(__atomic_load_n(&serving, __ATOMIC_ACQUIRE), host, ret_chain, ret_key))
+        return -1;
+    *ret_length = 1;
+    return 0;
+}
+
+static struct MHD_Daemon *start_http(kvp_front *front)
+{
+    /* A Managed HSM's answers have no Date, a vault's do: see add_date. */
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+
     /* The logger comes first: it is only used for options that follow it. */
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_MEM_KEY,
-        kvp_buf_str(&tls->key), MHD_OPTION_HTTPS_MEM_CERT, kvp_buf_str(&tls->certificate),
-        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK,
+        on_certificate, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, front, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, front, MHD_OPTION_END);
 }
 
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair *tls,
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls,
                            kvp_front **ret_front, kvp_error *reterr)
 {
     kvp_front *front = kvp_calloc(1, sizeof(*front));
@@ -269,8 +306,8 @@ kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair
     }
     front->daemon = daemon;
     front->listen_fd = fd;
-    /* A Managed HSM's answers were recorded without Date. */
-    front->http = start_http(front, tls, daemon->vault.kind != KVP_VAULT_HSM);
+    __atomic_store_n(&serving, tls, __ATOMIC_RELEASE);
+    front->http = start_http(front);
     if (!front->http) {
         close(fd);
         kvp_free(front);
@@ -284,10 +321,10 @@ void kvp_front_stop(kvp_front *front)
 {
     if (!front)
         return;
-    __atomic_store_n(&front->stopping, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&front->stopping, true, __ATOMIC_SEQ_CST);
     int fd = MHD_quiesce_daemon(front->http);
     int64_t until = kvp_clock_mono_ms() + STOP_WAIT_MS;
-    while (__atomic_load_n(&front->running, __ATOMIC_ACQUIRE) > 0 && kvp_clock_mono_ms() < until)
+    while (__atomic_load_n(&front->running, __ATOMIC_SEQ_CST) > 0 && kvp_clock_mono_ms() < until)
         kvp_clock_sleep_ms(5);
     MHD_stop_daemon(front->http);
     if (fd >= 0)

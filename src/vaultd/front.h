@@ -6,8 +6,8 @@
 #ifndef KVP_VAULTD_FRONT_H
 #define KVP_VAULTD_FRONT_H
 
-#include "vaultd/certs.h"
 #include "vaultd/exchange.h"
+#include "vaultd/tls.h"
 
 typedef struct kvp_front kvp_front;
 
@@ -15,10 +15,10 @@ typedef struct kvp_front kvp_front;
  * Serve @daemon (which outlives the front) on the listening socket @fd, which is taken, also on
  * failure. Returns once connections are accepted.
  */
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, const kvp_cert_pair *tls,
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls,
                            kvp_front **ret_front, kvp_error *reterr);
 
-/** Accept nothing new, finish what runs (10 s at most), end all threads. Accepts NULL. */
+/** Accept nothing new, finish what runs (a minute at most), end all threads. Accepts NULL. */
 void kvp_front_stop(kvp_front *front);
 
 #endif

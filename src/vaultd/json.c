@@ -29,7 +29,7 @@ kvp_status kvp_json_write(const json_t *document, bool sorted, kvp_buf *ret)
     return KVP_OK;
 }
 
-json_t *kvp_json_bytes(const void *data, size_t len)
+json_t *kvp_json_base64url(const void *data, size_t len)
 {
     kvp_buf text = KVP_BUF_INIT_SECRET(0);
     json_t *string = NULL;

@@ -162,7 +162,7 @@ void kvp_keys_sign(kvp_exchange *ex)
         check_digest(ex, &u, "value", value.len)) {
         if (kvp_engine_sign(u.alg, u.key, value.data, value.len, &sig, &error) == KVP_OK)
             kvp_exchange_reply_take(ex, 200,
-                                    result_of(ex, &u, kvp_json_bytes(sig.data, sig.len)));
+                                    result_of(ex, &u, kvp_json_base64url(sig.data, sig.len)));
         else
             refuse_use(ex, &error);
     }
@@ -200,15 +200,15 @@ static bool add_extra(json_t *document, const kvp_algorithm *alg, const kvp_engi
     bool has_iv = alg->ops == &kvp_ops_aes_cbc || alg->ops == &kvp_ops_aes_gcm;
 
     if (has_iv &&
-        json_object_set_new(document, "iv", kvp_json_bytes(extra->iv.data, extra->iv.len)) != 0)
+        json_object_set_new(document, "iv", kvp_json_base64url(extra->iv.data, extra->iv.len)) != 0)
         return false;
     if (alg->ops != &kvp_ops_aes_gcm)
         return true;
     return json_object_set_new(document, "tag",
-                               kvp_json_bytes(extra->tag.data, extra->tag.len)) == 0 &&
+                               kvp_json_base64url(extra->tag.data, extra->tag.len)) == 0 &&
            (extra->aad.len == 0 ||
             json_object_set_new(document, "aad",
-                                kvp_json_bytes(extra->aad.data, extra->aad.len)) == 0);
+                                kvp_json_base64url(extra->aad.data, extra->aad.len)) == 0);
 }
 
 static void cipher(kvp_exchange *ex, const use_rules *rules, bool encrypt)
@@ -226,7 +226,7 @@ static void cipher(kvp_exchange *ex, const use_rules *rules, bool encrypt)
             encrypt ? kvp_engine_encrypt(u.alg, u.key, value.data, value.len, &extra, &out, &error)
                     : kvp_engine_decrypt(u.alg, u.key, value.data, value.len, &extra, &out, &error);
         if (status == KVP_OK) {
-            json_t *document = result_of(ex, &u, kvp_json_bytes(out.data, out.len));
+            json_t *document = result_of(ex, &u, kvp_json_base64url(out.data, out.len));
             if (document && encrypt && !add_extra(document, u.alg, &extra)) {
                 json_decref(document);
                 document = NULL;
@@ -278,6 +278,6 @@ void kvp_hsm_random(kvp_exchange *ex)
         return;
     }
     kvp_exchange_reply_take(ex, 200,
-                            json_pack("{s:o}", "value", kvp_json_bytes(bytes, (size_t)count)));
+                            json_pack("{s:o}", "value", kvp_json_base64url(bytes, (size_t)count)));
     kvp_wipe(bytes, sizeof(bytes));
 }

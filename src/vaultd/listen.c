@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -106,6 +107,9 @@ kvp_status kvp_listen_open(const char *text, kvp_listener *ret_listener, kvp_err
         return status;
     snprintf(service, sizeof(service), "%u", port);
     int rc = getaddrinfo(host, service, &hints, &found);
+    /* RFC 6761 §6.3: the name is loopback, also where no file says so. */
+    if (rc != 0 && strcasecmp(host, "localhost") == 0)
+        rc = getaddrinfo("127.0.0.1", service, &hints, &found);
     if (rc != 0)
         return kvp_error_set(reterr, KVP_ERR_IO, "%s: %s", host, gai_strerror(rc));
     for (const struct addrinfo *info = found; info && listener.fd < 0; info = info->ai_next)

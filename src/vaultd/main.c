@@ -56,12 +56,14 @@ int main(int argc, char **argv)
     /* The system's OpenSSL configuration may load our own PKCS#11 module, whose vault we are. */
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     if (kvp_options_parse(argc, argv, &options, &error) != KVP_OK) {
-        kvp_note("%s", error.message);
-        fputs(kvp_options_usage, stderr);
+        kvp_note("%s; keyvaultd --help tells more", error.message);
         return EXIT_USAGE;
     }
     if (options.help || options.version) {
-        fputs(options.help ? kvp_options_usage : "keyvaultd " PACKAGE_VERSION "\n", stdout);
+        if (options.help)
+            kvp_admin_help(&options, stdout);
+        else
+            fputs("keyvaultd " PACKAGE_VERSION "\n", stdout);
         return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
     }
     if (options.word_count == 0)

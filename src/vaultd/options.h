@@ -8,6 +8,36 @@
 #define KVP_OPTIONS_ROLES_MAX 16
 #define KVP_TOKEN_LIFETIME_DEFAULT 3599 /**< seconds, as Entra's answers say */
 
+/** Options of sub-commands. Each sub-command names those it takes; the rest are refused. */
+typedef enum kvp_option {
+    KVP_OPTION_ROLE,         /**< may be repeated: in roles */
+    KVP_OPTION_VAULT,
+    KVP_OPTION_SCOPE,
+    KVP_OPTION_KIND,         /**< in kind */
+    KVP_OPTION_CERTIFICATE,
+    KVP_OPTION_ISSUER,
+    KVP_OPTION_SUBJECT,
+    KVP_OPTION_AUDIENCE,
+    KVP_OPTION_KEYS,
+    KVP_OPTION_NO_SECRET,    /**< a flag */
+    KVP_OPTION_KTY,
+    KVP_OPTION_SIZE,
+    KVP_OPTION_CRV,
+    KVP_OPTION_FILE,
+    KVP_OPTION_CONTENT_TYPE,
+    KVP_OPTION_FORCE,        /**< a flag */
+    KVP_OPTION_FOLLOW,       /**< a flag */
+    KVP_OPTION_COUNT
+} kvp_option;
+#define KVP_IDENTITIES_MAX 8
+
+/** A row an option of the sub-commands. */
+typedef struct kvp_option_row {
+    const char *name;        /**< without the dashes */
+    const char *value;       /**< what the value is called; NULL = a flag */
+} kvp_option_row;
+extern const kvp_option_row kvp_option_rows[KVP_OPTION_COUNT];
+
 typedef struct kvp_options {
     const char *data;
     const char *listen;
@@ -16,6 +46,10 @@ typedef struct kvp_options {
     int token_lifetime_s;
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
+    const char *values[KVP_OPTION_COUNT]; /**< NULL = not given; a flag that was given is "" */
+    const char *imds;                     /**< HOST:PORT, or NULL */
+    const char *identities[KVP_IDENTITIES_MAX + 1]; /**< principals of --identity, ended by NULL */
+    size_t identity_count;
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
     int word_count;

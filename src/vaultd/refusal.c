@@ -48,6 +48,21 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                               "Found token with aud={2}, but expected aud={1}", 2 },
     [KVP_REFUSE_RBAC] = { 403, "Forbidden", "ForbiddenByRbac", RBAC_TEXT, "AccessDenied",
                           "Not authorized to access {4} on {7}", 7 },
+    [KVP_REFUSE_VAULT] = { 404, "VaultNotFound", NULL,
+                           "A vault with name {1} was not found in this keyvaultd.", NULL, NULL, 1 },
+    [KVP_REFUSE_ROLE_DEFINITION] = { 404, "RoleDefinitionNotFound", NULL,
+                                     "Requested role definition not found", NULL, NULL, 0 },
+    [KVP_REFUSE_ROLE_ASSIGNMENT] = { 404, "RoleAssignmentNotFound", NULL,
+                                     "Requested role assignment not found", NULL, NULL, 0 },
+    [KVP_REFUSE_ROLE_BUILT_IN] = BAD("Cannot re-use the name/GUID matching that of a built-in role. "
+                                     "Please use a unique role ID.", 0),
+    [KVP_REFUSE_ROLE_EXISTS] = { 409, "RoleAssignmentExists", NULL,
+                                 "The role assignment already exists.", NULL, NULL, 0 },
+    [KVP_REFUSE_ROLE_VALUE] = BAD("{1}", 1),
+    [KVP_REFUSE_SETTING] = { 404, "SettingNotFound", NULL, "Setting not found: {1}", NULL, NULL, 1 },
+    [KVP_REFUSE_SECURITY_DOMAIN] = { 400, "BadRequest", NULL,
+                                     "The security domain of this HSM is bound to its data directory "
+                                     "and cannot be transferred", NULL, NULL, 0 },
     [KVP_REFUSE_API_VERSION] = BAD("The specified version ({1}) is not recognized. Consider using "
                                    "the latest supported version ({2}).", 2),
     [KVP_REFUSE_PATH] = { 404, "NotFound", NULL, "There is no resource at '{1}'.", NULL, NULL, 1 },
@@ -174,12 +189,15 @@ static kvp_status expand(kvp_buf *dst, const char *format, const char *const *ar
 {
     kvp_status status = KVP_OK;
     const char *start = format;
+    int count = 0;
 
+    while (arguments[count])
+        count++;
     for (const char *p = format; *p && status == KVP_OK; p++) {
         if (p[0] != '{' || p[1] < '1' || p[1] > '9' || p[2] != '}')
             continue;
         status = kvp_buf_append(dst, start, (size_t)(p - start));
-        if (status == KVP_OK)
+        if (status == KVP_OK && p[1] - '1' < count)
             status = kvp_buf_append_str(dst, arguments[p[1] - '1']);
         p += 2;
         start = p + 1;

@@ -16,6 +16,14 @@ typedef enum kvp_refusal {
     KVP_REFUSE_EXPIRED_TOKEN,
     KVP_REFUSE_AUDIENCE,          /**< expected, found */
     KVP_REFUSE_RBAC,              /**< app id, object id, tenant, action, resource, vault, path */
+    KVP_REFUSE_VAULT,             /**< host */
+    KVP_REFUSE_ROLE_DEFINITION,
+    KVP_REFUSE_ROLE_ASSIGNMENT,
+    KVP_REFUSE_ROLE_BUILT_IN,
+    KVP_REFUSE_ROLE_EXISTS,
+    KVP_REFUSE_ROLE_VALUE,        /**< sentence */
+    KVP_REFUSE_SETTING,           /**< name */
+    KVP_REFUSE_SECURITY_DOMAIN,
     KVP_REFUSE_API_VERSION,       /**< asked, newest */
     KVP_REFUSE_PATH,              /**< path */
     KVP_REFUSE_METHOD,            /**< method */

@@ -26,11 +26,24 @@ const kvp_role *kvp_role_find(kvp_vault_kind kind, const char *name);
 /** Whether @role has an action that covers @action. */
 bool kvp_role_allows(const kvp_role *role, const char *action);
 
+/** Whether the permissions of a custom role, as its JSON array, cover @action (with its prefix). */
+bool kvp_role_permissions_allow(const char *permissions_json, const char *action);
+
 /**
- * The first of @grant's assignments whose role covers @action (or @alternative, which may be NULL),
- * or NULL.
+ * Whether @scope of an assignment covers @path: it is the same or above it. `/` covers everything,
+ * `/keys` every key. Case does not matter.
  */
-const kvp_assignment *kvp_role_authorize(kvp_vault_kind kind, const kvp_grant *grant,
+bool kvp_role_scope_covers(const char *scope, const char *path);
+/** Whether @scope can be assigned in a vault of @kind: `/`, a collection, or an object in one. */
+bool kvp_role_scope_valid(kvp_vault_kind kind, const char *scope);
+
+/**
+ * The first of @grant's assignments in @vault that covers @path and whose role, built-in or custom,
+ * covers @action (or @alternative, which may be NULL); or NULL. Reads custom roles from @store; one
+ * that cannot be read allows nothing.
+ */
+const kvp_assignment *kvp_role_authorize(kvp_store *store, const kvp_vault_info *vault,
+                                         const kvp_grant *grant, const char *path,
                                          const char *action, const char *alternative);
 
 /** Ids, ended by NULL, of the roles the first principal gets: everything, together. */

@@ -18,6 +18,26 @@
     { "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,               \
       "keys/" action "/action", BOTH | BODY, fn }
 
+/* Access control stands below each of the scopes (wire reference, section 11.2). */
+#define RBAC_ROUTE(method, scope, rest, operation, action, flags, fn)                              \
+    { method, scope "/Microsoft.Authorization/" rest, operation, NULL, NULL, action, flags, fn }
+#define RBAC_ROUTES(scope)                                                                         \
+    RBAC_ROUTE("GET", scope, "roleDefinitions", "RoleDefinitionList",                              \
+               "roleDefinitions/read/action", HSM, kvp_rbac_list_definitions),                     \
+    RBAC_ROUTE("GET", scope, "roleDefinitions/{id}", "RoleDefinitionGet",                          \
+               "roleDefinitions/read/action", HSM, kvp_rbac_get_definition),                       \
+    RBAC_ROUTE("PUT", scope, "roleDefinitions/{id}", "RoleDefinitionSet",                          \
+               "roleDefinitions/write/action", HSM | BODY, kvp_rbac_put_definition),               \
+    RBAC_ROUTE("DELETE", scope, "roleDefinitions/{id}", "RoleDefinitionDelete",                    \
+               "roleDefinitions/delete/action", HSM, kvp_rbac_delete_definition),                  \
+    RBAC_ROUTE("GET", scope, "roleAssignments", "RoleAssignmentList",                              \
+               "roleAssignments/read/action", HSM, kvp_rbac_list_assignments),                     \
+    RBAC_ROUTE("GET", scope, "roleAssignments/{id}", "RoleAssignmentGet",                          \
+               "roleAssignments/read/action", HSM, kvp_rbac_get_assignment),                       \
+    RBAC_ROUTE("PUT", scope, "roleAssignments/{id}", "RoleAssignmentSet",                          \
+               "roleAssignments/write/action", HSM | BODY, kvp_rbac_put_assignment),               \
+    RBAC_ROUTE("DELETE", scope, "roleAssignments/{id}", "RoleAssignmentDelete",                    \
+               "roleAssignments/delete/action", HSM, kvp_rbac_delete_assignment)
 #define SECRET(method, pattern, operation, action, flags, fn)                                      \
     { method, pattern, operation, "secrets/" action, NULL, NULL, VAULT | (flags), fn }
 
@@ -72,8 +92,37 @@ const kvp_route kvp_routes[] = {
     { "POST", "deletedkeys/{name}/recover", "KeyRecover", "keys/recover/action", NULL,
       "keys/deletedKeys/recover/action", BOTH | ALONE, kvp_keys_recover },
 
-    /* Any role that may read keys may have random bytes; no role names an action of its own. */
-    { "POST", "rng", "KeyRng", NULL, NULL, "keys/read/action", HSM | BODY, kvp_hsm_random },
+    { "POST", "rng", "KeyRng", NULL, NULL, "rng/action", HSM | BODY, kvp_hsm_random },
+
+    RBAC_ROUTES("providers"),
+    RBAC_ROUTES("keys/providers"),
+    RBAC_ROUTES("keys/{name}/providers"),
+
+    { "GET", "settings", "SettingsList", NULL, NULL, "settings/read/action", HSM,
+      kvp_settings_list },
+    { "GET", "settings/{name}", "SettingGet", NULL, NULL, "settings/read/action", HSM,
+      kvp_settings_get },
+    { "PATCH", "settings/{name}", "SettingUpdate", NULL, NULL, "settings/write/action", HSM | BODY,
+      kvp_settings_update },
+
+    { "POST", "backup", "BackupStart", NULL, NULL, "backup/start/action", HSM | BODY,
+      kvp_hsm_backup },
+    { "GET", "backup/{id}/pending", "BackupStatus", NULL, NULL, "backup/status/action", HSM,
+      kvp_hsm_job_status },
+    { "PUT", "restore", "RestoreStart", NULL, NULL, "restore/start/action", HSM | BODY,
+      kvp_hsm_restore },
+    { "GET", "restore/{id}/pending", "RestoreStatus", NULL, NULL, "restore/status/action", HSM,
+      kvp_hsm_job_status },
+    { "POST", "securitydomain/download", "SecurityDomainDownload", NULL, NULL,
+      "securitydomain/download/action", HSM | BODY, kvp_hsm_domain },
+    { "GET", "securitydomain/download/pending", "SecurityDomainDownloadStatus", NULL, NULL,
+      "securitydomain/download/read", HSM, kvp_hsm_domain_status },
+    { "GET", "securitydomain/upload", "SecurityDomainTransferKey", NULL, NULL,
+      "securitydomain/transferkey/read", HSM, kvp_hsm_domain },
+    { "POST", "securitydomain/upload", "SecurityDomainUpload", NULL, NULL,
+      "securitydomain/upload/action", HSM | BODY, kvp_hsm_domain },
+    { "GET", "securitydomain/upload/pending", "SecurityDomainUploadStatus", NULL, NULL,
+      "securitydomain/upload/read", HSM, kvp_hsm_domain_status },
 
     /* Secrets and certificates: vaults only. */
     SECRET("GET", "secrets", "SecretList", "readMetadata/action", 0, kvp_secrets_list),
@@ -168,7 +217,7 @@ static bool match_segment(const char **pattern, const char *segment, const char 
 
     if (strncmp(*pattern, "{name}", len) == 0 || strncmp(*pattern, "{tenant}", len) == 0) {
         *ret_name = segment;
-    } else if (strncmp(*pattern, "{version}", len) == 0) {
+    } else if (strncmp(*pattern, "{version}", len) == 0 || strncmp(*pattern, "{id}", len) == 0) {
         *ret_version = segment;
     } else {
         if (len >= sizeof(literal))

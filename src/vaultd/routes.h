@@ -19,7 +19,8 @@ enum {
 
 struct kvp_route {
     const char *method;
-    /** Segments: literal (compared without case), `{name}`, `{version}` (may be empty), `{tenant}`. */
+    /** Segments: literal (compared without case), `{name}`, `{version}` (may be empty), `{tenant}`,
+     *  `{id}` (goes to version). */
     const char *pattern;
     const char *operation;        /**< operationName of AuditEvent; NULL for the authority's */
     const char *action;           /**< of a vault, without its prefix */
@@ -107,6 +108,25 @@ void kvp_issuers_list(kvp_exchange *ex);
 void kvp_contacts_set(kvp_exchange *ex);
 void kvp_contacts_get(kvp_exchange *ex);
 void kvp_contacts_delete(kvp_exchange *ex);
+/* rbac_definitions.c, rbac_assignments.c: the GUID of the path is in version */
+void kvp_rbac_list_definitions(kvp_exchange *ex);
+void kvp_rbac_get_definition(kvp_exchange *ex);
+void kvp_rbac_put_definition(kvp_exchange *ex);
+void kvp_rbac_delete_definition(kvp_exchange *ex);
+void kvp_rbac_list_assignments(kvp_exchange *ex);
+void kvp_rbac_get_assignment(kvp_exchange *ex);
+void kvp_rbac_put_assignment(kvp_exchange *ex);
+void kvp_rbac_delete_assignment(kvp_exchange *ex);
+/* settings.c */
+void kvp_settings_list(kvp_exchange *ex);
+void kvp_settings_get(kvp_exchange *ex);
+void kvp_settings_update(kvp_exchange *ex);
+/* hsm_jobs.c */
+void kvp_hsm_backup(kvp_exchange *ex);
+void kvp_hsm_restore(kvp_exchange *ex);
+void kvp_hsm_job_status(kvp_exchange *ex);
+void kvp_hsm_domain_status(kvp_exchange *ex);
+void kvp_hsm_domain(kvp_exchange *ex);
 /* authority.c */
 void kvp_authority_token_v2(kvp_exchange *ex);
 void kvp_authority_token_v1(kvp_exchange *ex);

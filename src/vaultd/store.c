@@ -215,27 +215,6 @@ void kvp_store_copy(sqlite3_stmt *stmt, int column, char *dst, size_t size)
     dst[len] = '\0';
 }
 
-static kvp_status insert_vault(kvp_store_conn *conn, const kvp_vault_info *info,
-                               const kvp_buf *check, kvp_error *reterr)
-{
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "INSERT INTO vaults (name, kind, tenant, subscription, recovery_level, recoverable_days,"
-        " storage_check) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        reterr);
-
-    if (!stmt)
-        return KVP_ERR_IO;
-    sqlite3_bind_text(stmt, 1, info->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, kvp_vault_kind_names[info->kind], -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, info->tenant, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 4, info->subscription, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 5, info->recovery_level, -1, SQLITE_STATIC);
-    sqlite3_bind_int(stmt, 6, info->recoverable_days);
-    sqlite3_bind_blob(stmt, 7, check->data, (int)check->len, SQLITE_STATIC);
-    return kvp_store_run(conn, stmt, reterr);
-}
-
 kvp_status kvp_store_initialise(kvp_store *store, const kvp_seal *seal, const kvp_vault_info *info,
                                 const kvp_principal *first, const char *const *roles,
                                 kvp_error *reterr)
@@ -251,45 +230,14 @@ kvp_status kvp_store_initialise(kvp_store *store, const kvp_seal *seal, const kv
     if (status == KVP_OK)
         status = kvp_store_begin(store, &conn, reterr);
     if (status == KVP_OK) {
-        status = insert_vault(conn, info, &check, reterr);
+        kvp_vault_info made = *info;
+        status = kvp_store_vault_insert(conn, info, check.data, check.len, reterr);
+        made.id = sqlite3_last_insert_rowid(conn->db);
         if (status == KVP_OK)
-            status = kvp_store_principal_insert(conn, first, roles, reterr);
+            status = kvp_store_principal_insert(conn, &made, first, roles, "/", reterr);
         status = kvp_store_end(store, status, reterr);
     }
     kvp_buf_clear(&check);
-    return status;
-}
-
-kvp_status kvp_store_vault(kvp_store *store, kvp_vault_info *ret_info, kvp_error *reterr)
-{
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
-
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT id, name, kind, tenant, subscription, recovery_level, recoverable_days"
-        " FROM vaults ORDER BY id LIMIT 1",
-        reterr);
-    int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
-    if (rc == SQLITE_ROW) {
-        *ret_info = (kvp_vault_info){ .id = sqlite3_column_int64(stmt, 0),
-                                      .recoverable_days = sqlite3_column_int(stmt, 6) };
-        kvp_store_copy(stmt, 1, ret_info->name, sizeof(ret_info->name));
-        ret_info->kind = strcmp(kvp_store_text(stmt, 2), "vault") == 0 ? KVP_VAULT_STANDARD
-                                                                       : KVP_VAULT_HSM;
-        kvp_store_copy(stmt, 3, ret_info->tenant, sizeof(ret_info->tenant));
-        kvp_store_copy(stmt, 4, ret_info->subscription, sizeof(ret_info->subscription));
-        kvp_store_copy(stmt, 5, ret_info->recovery_level, sizeof(ret_info->recovery_level));
-        status = KVP_OK;
-    } else if (rc == SQLITE_DONE) {
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "%s holds no vault", store->path);
-    } else if (stmt) {
-        status = kvp_store_failed(conn, reterr, "reading");
-    }
-    sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
     return status;
 }
 

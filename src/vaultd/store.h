@@ -56,8 +56,29 @@ typedef struct kvp_principal kvp_principal;
 kvp_status kvp_store_initialise(kvp_store *store, const kvp_seal *seal, const kvp_vault_info *info,
                                 const kvp_principal *first, const char *const *roles,
                                 kvp_error *reterr);
-/** The (first) vault; KVP_ERR_NOT_FOUND in a store that was never initialised. */
+/** The default vault, the first; KVP_ERR_NOT_FOUND in a store that was never initialised. */
 kvp_status kvp_store_vault(kvp_store *store, kvp_vault_info *ret_info, kvp_error *reterr);
+/** By name, whatever its case; KVP_ERR_NOT_FOUND. */
+kvp_status kvp_store_vault_find(kvp_store *store, const char *name, kvp_vault_info *ret_info,
+                                kvp_error *reterr);
+/** All of them, the default first: an owned array (kvp_free). */
+kvp_status kvp_store_vault_list(kvp_store *store, kvp_vault_info **ret_vaults, size_t *ret_count,
+                                kvp_error *reterr);
+/** Add a vault (its id is ignored) to an initialised store. KVP_ERR_INVALID: the name is taken. */
+kvp_status kvp_store_vault_add(kvp_store *store, const kvp_vault_info *info, kvp_error *reterr);
+/** Remove a vault with all it holds. KVP_ERR_NOT_FOUND; KVP_ERR_REFUSED: it is the default one. */
+kvp_status kvp_store_vault_remove(kvp_store *store, const char *name, kvp_error *reterr);
+/** Keys, secrets and the like in a vault, deleted ones included; roles and settings do not count. */
+kvp_status kvp_store_vault_objects(kvp_store *store, const kvp_vault_info *vault,
+                                   int64_t *ret_count, kvp_error *reterr);
+
+/** Of the default vault: the daemon's own `https://HOST:PORT`. Not one of the service's settings. */
+#define KVP_SETTING_URL "keyvaultd.url"
+/** A setting of a vault into @ret (sized); KVP_ERR_NOT_FOUND while it was never set. */
+kvp_status kvp_store_setting_get(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                                 char *ret, size_t size, kvp_error *reterr);
+kvp_status kvp_store_setting_put(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                                 const char *value, kvp_error *reterr);
 /** Take the storage key for use after checking that it is the one the store was made with. */
 kvp_status kvp_store_unlock(kvp_store *store, const kvp_seal *seal, kvp_error *reterr);
 
@@ -74,23 +95,52 @@ struct kvp_principal {
 
 typedef struct kvp_assignment {
     char id[KVP_UUID_SIZE];
+    char principal[KVP_UUID_SIZE];  /**< object id */
     char role[KVP_UUID_SIZE];       /**< role definition id */
-    char scope[160];                /**< `/`: the whole vault */
+    char scope[160];                /**< `/`: the whole vault; `/keys`; `/keys/NAME` */
 } kvp_assignment;
-#define KVP_ASSIGNMENTS_MAX 32      /**< of one principal */
+#define KVP_ASSIGNMENTS_MAX 64      /**< of one principal in one vault */
 
-/** Add with role definition ids @roles (ended by NULL) on the whole vault. KVP_ERR_INVALID: the name is taken. */
-kvp_status kvp_store_principal_add(kvp_store *store, const kvp_principal *principal,
-                                   const char *const *roles, kvp_error *reterr);
+/**
+ * Add with role definition ids @roles (ended by NULL) at @scope of @vault. KVP_ERR_INVALID: the name
+ * is taken.
+ */
+kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
+                                   const kvp_principal *principal, const char *const *roles,
+                                   const char *scope, kvp_error *reterr);
 /** By name or client id; its tokens and roles go with it. KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_principal_remove(kvp_store *store, const char *name, kvp_error *reterr);
 kvp_status kvp_store_principal_by_client(kvp_store *store, const char *client_id,
                                          kvp_principal *ret, kvp_error *reterr);
-/** Calls @fn for each principal and each of its roles ("" if none), ordered by name. */
+/** By name, client id or object id; without secret_digest. KVP_ERR_NOT_FOUND. */
+kvp_status kvp_store_principal_find(kvp_store *store, const char *name, kvp_principal *ret,
+                                    kvp_error *reterr);
+/** Calls @fn for each principal, ordered by name. */
 kvp_status kvp_store_principal_list(kvp_store *store,
-                                    void (*fn)(void *arg, const kvp_principal *principal,
-                                               const char *role),
+                                    void (*fn)(void *arg, const kvp_principal *principal),
                                     void *arg, kvp_error *reterr);
+
+/** How a principal proves itself by a signature instead of a secret. */
+typedef struct kvp_credential {
+    bool federated;                 /**< else a certificate of its own */
+    char issuer[512];               /**< federated: `iss`, `sub`, `aud` as the token must have them */
+    char subject[512];
+    char audience[256];
+    char *keys;                     /**< owned: PEM certificate, PEM public key or JWKS */
+} kvp_credential;
+kvp_status kvp_store_credential_add(kvp_store *store, int64_t principal,
+                                    const kvp_credential *credential, kvp_error *reterr);
+/** Those of a principal: an owned array, freed with kvp_store_credentials_free. */
+kvp_status kvp_store_credential_list(kvp_store *store, int64_t principal,
+                                     kvp_credential **ret_credentials, size_t *ret_count,
+                                     kvp_error *reterr);
+void kvp_store_credentials_free(kvp_credential *credentials, size_t count);
+/**
+ * Note that an assertion was used; @digest stands for it, until @expires (Unix seconds).
+ * KVP_ERR_REFUSED: it was used before.
+ */
+kvp_status kvp_store_assertion_use(kvp_store *store, const uint8_t digest[32], int64_t expires,
+                                   kvp_error *reterr);
 
 /** Who a token stands for and what was granted, as of now. */
 typedef struct kvp_grant {
@@ -104,9 +154,46 @@ typedef struct kvp_grant {
 /** Remember a token by its digest. Expired ones are forgotten, and the oldest past 1000 of a principal. */
 kvp_status kvp_store_token_add(kvp_store *store, const uint8_t digest[32], int64_t principal,
                                const char *audience, int64_t expires_ms, kvp_error *reterr);
-/** KVP_ERR_NOT_FOUND: never issued, forgotten, or its principal was removed. Expiry is the caller's to judge. */
-kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32], kvp_grant *ret_grant,
+/**
+ * With the assignments in @vault. KVP_ERR_NOT_FOUND: never issued, forgotten, or its principal was
+ * removed. Expiry is the caller's to judge.
+ */
+kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
+                                const kvp_vault_info *vault, kvp_grant *ret_grant,
                                 kvp_error *reterr);
+
+/* --- roles ----------------------------------------------------------------------------------- */
+
+/** KVP_ERR_REFUSED: the id is used, or the principal has that role there already, or too many. */
+kvp_status kvp_store_assignment_add(kvp_store *store, const kvp_vault_info *vault,
+                                    const kvp_assignment *assignment, kvp_error *reterr);
+kvp_status kvp_store_assignment_get(kvp_store *store, const kvp_vault_info *vault, const char *id,
+                                    kvp_assignment *ret, kvp_error *reterr);
+kvp_status kvp_store_assignment_remove(kvp_store *store, const kvp_vault_info *vault,
+                                       const char *id, kvp_error *reterr);
+/** All of a vault in the order of their making: an owned array (kvp_free). */
+kvp_status kvp_store_assignment_list(kvp_store *store, const kvp_vault_info *vault,
+                                     kvp_assignment **ret, size_t *ret_count, kvp_error *reterr);
+
+/** A custom role of a Managed HSM. Strings are owned. */
+typedef struct kvp_definition {
+    char id[KVP_UUID_SIZE];
+    char *name, *description;
+    char *permissions_json;         /**< array of {actions, dataActions, notActions, notDataActions} */
+    char *scopes_json;              /**< array of strings */
+} kvp_definition;
+void kvp_definition_clear(kvp_definition *definition);
+/** Add, or replace the one of that id. */
+kvp_status kvp_store_definition_put(kvp_store *store, const kvp_vault_info *vault,
+                                    const kvp_definition *definition, kvp_error *reterr);
+kvp_status kvp_store_definition_get(kvp_store *store, const kvp_vault_info *vault, const char *id,
+                                    kvp_definition *ret, kvp_error *reterr);
+/** With the assignments of that role. KVP_ERR_NOT_FOUND. */
+kvp_status kvp_store_definition_remove(kvp_store *store, const kvp_vault_info *vault,
+                                       const char *id, kvp_error *reterr);
+/** Owned array; clear each, then kvp_free. */
+kvp_status kvp_store_definition_list(kvp_store *store, const kvp_vault_info *vault,
+                                     kvp_definition **ret, size_t *ret_count, kvp_error *reterr);
 
 /* --- keys ------------------------------------------------------------------------------------ */
 

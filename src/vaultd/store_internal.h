@@ -8,7 +8,7 @@
 
 #include <sqlite3.h>
 
-#define KVP_STORE_STATEMENTS 192 /**< kept prepared per connection */
+#define KVP_STORE_STATEMENTS 224 /**< kept prepared per connection */
 
 /** A connection, used by one thread at a time; statements are found by the address of their text. */
 typedef struct kvp_store_conn {
@@ -65,9 +65,20 @@ kvp_status kvp_store_key_seal(kvp_store *store, const kvp_vault_info *vault,
 kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                 kvp_key_record *record, const kvp_buf *sealed, kvp_error *reterr);
 
-/** Inside a transaction: the rows of one principal and its roles. */
-kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_principal *principal,
-                                      const char *const *roles, kvp_error *reterr);
+/** Inside a transaction: the row of one principal, and its roles (ended by NULL) at @scope. */
+kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                      const kvp_principal *principal, const char *const *roles,
+                                      const char *scope, kvp_error *reterr);
+/** Inside a transaction. KVP_ERR_REFUSED: there is one of that id, or the same under another. */
+kvp_status kvp_store_assignment_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                       const kvp_assignment *assignment, kvp_error *reterr);
+
+/** The vaults' columns in a fixed order, as kvp_store_read_vault takes them. */
+#define KVP_STORE_VAULT_COLUMNS                                                                    \
+    "id, name, kind, tenant, subscription, recovery_level, recoverable_days"
+void kvp_store_read_vault(sqlite3_stmt *stmt, kvp_vault_info *ret_info);
+kvp_status kvp_store_vault_insert(kvp_store_conn *conn, const kvp_vault_info *info,
+                                  const void *check, size_t check_len, kvp_error *reterr);
 
 /** Apply migrations up to @target (tests stop early); KVP_ERR_IO for files that are not ours. */
 kvp_status kvp_store_migrate(kvp_store_conn *conn, unsigned target, kvp_error *reterr);

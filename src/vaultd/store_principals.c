@@ -2,34 +2,32 @@
 /* Principals, their roles, and the access tokens that stand for them. */
 #include "vaultd/store_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TOKENS_PER_PRINCIPAL 1000
 
-static kvp_status insert_roles(kvp_store_conn *conn, int64_t principal, const char *const *roles,
+static kvp_status insert_roles(kvp_store_conn *conn, const kvp_vault_info *vault,
+                               const char *object_id, const char *const *roles, const char *scope,
                                kvp_error *reterr)
 {
     for (; *roles; roles++) {
-        char id[KVP_UUID_SIZE];
-        sqlite3_stmt *stmt = kvp_store_prepare(
-            conn, "INSERT INTO role_assignments (id, principal, role, scope) VALUES (?1, ?2, ?3, '/')",
-            reterr);
-        if (!stmt)
-            return KVP_ERR_IO;
-        if (kvp_ident_uuid(id) != KVP_OK)
+        kvp_assignment assignment = { .id = "" };
+        if (kvp_ident_uuid(assignment.id) != KVP_OK)
             return kvp_error_set(reterr, KVP_ERR_CRYPTO, "no random numbers");
-        sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 2, principal);
-        sqlite3_bind_text(stmt, 3, *roles, -1, SQLITE_STATIC);
-        kvp_status status = kvp_store_run(conn, stmt, reterr);
+        snprintf(assignment.principal, sizeof(assignment.principal), "%s", object_id);
+        snprintf(assignment.role, sizeof(assignment.role), "%s", *roles);
+        snprintf(assignment.scope, sizeof(assignment.scope), "%s", scope);
+        kvp_status status = kvp_store_assignment_insert(conn, vault, &assignment, reterr);
         if (status != KVP_OK)
             return status;
     }
     return KVP_OK;
 }
 
-kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_principal *principal,
-                                      const char *const *roles, kvp_error *reterr)
+kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                      const kvp_principal *principal, const char *const *roles,
+                                      const char *scope, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
@@ -51,18 +49,20 @@ kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_principal 
                              principal->name);
     if (status != KVP_OK)
         return status;
-    return insert_roles(conn, sqlite3_last_insert_rowid(conn->db), roles, reterr);
+    return insert_roles(conn, vault, principal->object_id, roles, scope, reterr);
 }
 
-kvp_status kvp_store_principal_add(kvp_store *store, const kvp_principal *principal,
-                                   const char *const *roles, kvp_error *reterr)
+kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
+                                   const kvp_principal *principal, const char *const *roles,
+                                   const char *scope, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    return kvp_store_end(store, kvp_store_principal_insert(conn, principal, roles, reterr), reterr);
+    status = kvp_store_principal_insert(conn, vault, principal, roles, scope, reterr);
+    return kvp_store_end(store, status, reterr);
 }
 
 kvp_status kvp_store_principal_remove(kvp_store *store, const char *name, kvp_error *reterr)
@@ -122,9 +122,38 @@ kvp_status kvp_store_principal_by_client(kvp_store *store, const char *client_id
     return status;
 }
 
+kvp_status kvp_store_principal_find(kvp_store *store, const char *name, kvp_principal *ret,
+                                    kvp_error *reterr)
+{
+    kvp_store_conn *conn = kvp_store_take(store, reterr);
+    kvp_status status = KVP_ERR_IO;
+
+    if (!conn)
+        return KVP_ERR_IO;
+    sqlite3_stmt *stmt = kvp_store_prepare(
+        conn,
+        "SELECT id, name, client_id, object_id, created FROM principals"
+        " WHERE name = ?1 OR client_id = ?1 OR lower(object_id) = lower(?1)",
+        reterr);
+    if (stmt)
+        sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+    int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
+    if (rc == SQLITE_ROW) {
+        *ret = (kvp_principal){ .id = 0 };
+        read_principal(stmt, 0, ret);
+        status = KVP_OK;
+    } else if (rc == SQLITE_DONE) {
+        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no principal '%s'", name);
+    } else if (stmt) {
+        status = kvp_store_failed(conn, reterr, "reading");
+    }
+    sqlite3_reset(stmt);
+    kvp_store_give(store, conn);
+    return status;
+}
+
 kvp_status kvp_store_principal_list(kvp_store *store,
-                                    void (*fn)(void *arg, const kvp_principal *principal,
-                                               const char *role),
+                                    void (*fn)(void *arg, const kvp_principal *principal),
                                     void *arg, kvp_error *reterr)
 {
     kvp_store_conn *conn = kvp_store_take(store, reterr);
@@ -133,14 +162,11 @@ kvp_status kvp_store_principal_list(kvp_store *store,
     if (!conn)
         return KVP_ERR_IO;
     sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT p.id, p.name, p.client_id, p.object_id, p.created, r.role FROM principals p"
-        " LEFT JOIN role_assignments r ON r.principal = p.id ORDER BY p.name, r.rowid",
-        reterr);
+        conn, "SELECT id, name, client_id, object_id, created FROM principals ORDER BY name", reterr);
     while (stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         kvp_principal principal = { 0 };
         read_principal(stmt, 0, &principal);
-        fn(arg, &principal, kvp_store_text(stmt, 5));
+        fn(arg, &principal);
     }
     kvp_status status = rc == SQLITE_DONE ? KVP_OK
                         : stmt            ? kvp_store_failed(conn, reterr, "reading")
@@ -211,12 +237,15 @@ static void read_grant_row(sqlite3_stmt *stmt, kvp_grant *grant)
         grant->assignment_count == KVP_ASSIGNMENTS_MAX)
         return;
     kvp_assignment *assignment = &grant->assignments[grant->assignment_count++];
+    snprintf(assignment->principal, sizeof(assignment->principal), "%s",
+             grant->principal.object_id);
     kvp_store_copy(stmt, 7, assignment->id, sizeof(assignment->id));
     kvp_store_copy(stmt, 8, assignment->role, sizeof(assignment->role));
     kvp_store_copy(stmt, 9, assignment->scope, sizeof(assignment->scope));
 }
 
-kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32], kvp_grant *ret_grant,
+kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
+                                const kvp_vault_info *vault, kvp_grant *ret_grant,
                                 kvp_error *reterr)
 {
     kvp_store_conn *conn = kvp_store_take(store, reterr);
@@ -230,10 +259,13 @@ kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32], kvp_
         conn,
         "SELECT p.id, p.name, p.client_id, p.object_id, p.created, t.audience, t.expires_ms,"
         " r.id, r.role, r.scope FROM tokens t JOIN principals p ON p.id = t.principal"
-        " LEFT JOIN role_assignments r ON r.principal = p.id WHERE t.digest = ?1",
+        " LEFT JOIN role_assignments r ON r.principal = p.object_id AND r.vault = ?2"
+        " WHERE t.digest = ?1",
         reterr);
-    if (stmt)
+    if (stmt) {
         sqlite3_bind_blob(stmt, 1, digest, 32, SQLITE_STATIC);
+        sqlite3_bind_int64(stmt, 2, vault->id);
+    }
     while (stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         read_grant_row(stmt, &grant);
         found = true;

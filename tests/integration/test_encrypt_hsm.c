@@ -97,7 +97,10 @@ END_TEST
 
 START_TEST(the_hsm_unwraps_what_openssl_wrapped)
 {
-    CK_MECHANISM mechanism = { CKM_AES_KEY_WRAP, NULL, 0 };
+    bool padded = _i >= 3; /* RFC 5649 takes a key of any length */
+    int which = _i % 3;
+    size_t content_len = padded ? 29 : 32;
+    CK_MECHANISM mechanism = { padded ? CKM_AES_KEY_WRAP_PAD : CKM_AES_KEY_WRAP, NULL, 0 };
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
@@ -111,14 +114,15 @@ START_TEST(the_hsm_unwraps_what_openssl_wrapped)
     CK_OBJECT_HANDLE key, made;
     CK_ULONG len = sizeof(again);
     memset(content, 0x77, sizeof(content));
-    size_t wrapped_len = openssl(_i, "WRAP", true, false, NULL, content, sizeof(content), wrapped);
-    key = secret(_i);
+    size_t wrapped_len = openssl(which, padded ? "WRAP-PAD" : "WRAP", true, false, NULL, content,
+                                 content_len, wrapped);
+    key = secret(which);
 
     assert_rv(CKR_OK, p11->C_UnwrapKey(module_session, &mechanism, key, wrapped, wrapped_len,
                                        template, KVP_ARRAY_LEN(template), &made));
     assert_rv(CKR_OK, p11->C_GetAttributeValue(module_session, made, &attr, 1));
-    ck_assert_uint_eq(attr.ulValueLen, 32);
-    ck_assert_mem_eq(value, content, 32);
+    ck_assert_uint_eq(attr.ulValueLen, content_len);
+    ck_assert_mem_eq(value, content, content_len);
     assert_rv(CKR_OK, p11->C_WrapKey(module_session, &mechanism, key, made, again, &len));
     ck_assert_uint_eq(len, wrapped_len);
     ck_assert_mem_eq(again, wrapped, len);
@@ -126,6 +130,32 @@ START_TEST(the_hsm_unwraps_what_openssl_wrapped)
     assert_rv(CKR_WRAPPED_KEY_INVALID,
               p11->C_UnwrapKey(module_session, &mechanism, key, wrapped, wrapped_len, template,
                                KVP_ARRAY_LEN(template), &made));
+}
+END_TEST
+
+START_TEST(the_hsm_macs_as_openssl_does)
+{
+    CK_MECHANISM mechanism = { CKM_SHA256_HMAC, NULL, 0 };
+    CK_OBJECT_HANDLE key = secret(2); /* HS256 goes with 256 bits */
+    unsigned char expected[64], mac[64];
+    unsigned expected_len = 0;
+    CK_ULONG len = sizeof(mac);
+    HMAC(EVP_sha256(), values[2], 32, text, sizeof(text), expected, &expected_len);
+
+    assert_rv(CKR_OK, p11->C_SignInit(module_session, &mechanism, key));
+    assert_rv(CKR_OK, p11->C_SignUpdate(module_session, text, 5));
+    assert_rv(CKR_OK, p11->C_SignUpdate(module_session, text + 5, sizeof(text) - 5));
+    assert_rv(CKR_OK, p11->C_SignFinal(module_session, mac, &len));
+    ck_assert_uint_eq(len, expected_len);
+    ck_assert_mem_eq(mac, expected, len);
+
+    size_t before = keyvaultd_requests("KeyVerify");
+    assert_rv(CKR_OK, p11->C_VerifyInit(module_session, &mechanism, key));
+    assert_rv(CKR_OK, p11->C_Verify(module_session, text, sizeof(text), mac, len));
+    ck_assert_uint_eq(keyvaultd_requests("KeyVerify"), before + 1); /* only the HSM has the key */
+    mac[0] ^= 1;
+    assert_rv(CKR_OK, p11->C_VerifyInit(module_session, &mechanism, key));
+    assert_rv(CKR_SIGNATURE_INVALID, p11->C_Verify(module_session, text, sizeof(text), mac, len));
 }
 END_TEST
 
@@ -186,7 +216,8 @@ int main(void)
     tcase_add_checked_fixture(tcase, module_setup, module_teardown);
     tcase_add_loop_test(tcase, the_hsm_does_cbc_as_openssl_does, 0, KVP_ARRAY_LEN(secrets));
     tcase_add_loop_test(tcase, the_hsm_does_gcm_by_messages, 0, KVP_ARRAY_LEN(secrets));
-    tcase_add_loop_test(tcase, the_hsm_unwraps_what_openssl_wrapped, 0, KVP_ARRAY_LEN(secrets));
+    tcase_add_loop_test(tcase, the_hsm_unwraps_what_openssl_wrapped, 0, 2 * KVP_ARRAY_LEN(secrets));
+    tcase_add_test(tcase, the_hsm_macs_as_openssl_does);
     tcase_add_test(tcase, an_hsm_gives_random_numbers_of_its_own);
     tcase_add_test(tcase, hardware_is_said_of_what_the_hsm_does);
     suite_add_tcase(suite, tcase);

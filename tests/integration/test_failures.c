@@ -43,8 +43,8 @@ static void configure(const char *url, const char *ca_file, const char *secret, 
     keyvaultd_setting("client_secret", real_secret, sizeof(real_secret));
     keyvaultd_setting("authority", authority, sizeof(authority));
     fprintf(file,
-            "[kvpkcs11]\naudit = file:%s\nlog = file:%s\n[vault:test]\nurl = %s\ncredential = client-secret\n"
-            "client_id = %s\nclient_secret = %s\ntimeout = 2\n",
+            "[kvpkcs11]\naudit = file:%s\nlog = file:%s\n"
+            "[vault:test]\nurl = %s\ncredential = client-secret\nclient_id = %s\nclient_secret = %s\ntimeout = 2\n",
             audit_path, log_path, url, id, secret ? secret : real_secret);
     if (tenant[0])
         fprintf(file, "tenant = %s\n", tenant);
@@ -110,7 +110,7 @@ static void assert_search_fails(CK_RV expected, double seconds)
     clock_gettime(CLOCK_MONOTONIC, &start);
     assert_rv(expected, search(module_session));
     clock_gettime(CLOCK_MONOTONIC, &end);
-    ck_assert_msg((double)(end.tv_sec - start.tv_sec) < seconds + 1, "it took more than %g s",
+    ck_assert_msg((double)(end.tv_sec - start.tv_sec) < seconds + 5, "it took more than %g s",
                   seconds);
     module_teardown();
 }
@@ -178,7 +178,8 @@ END_TEST
 
 START_TEST(a_refusal_is_recorded)
 {
-    static const char *const texts[] = { "\"operation\":\"FindObjects\"", "\"function\":\"C_FindObjects",
+    static const char *const texts[] = { "\"operation\":\"FindObjects\"",
+                                         "\"function\":\"C_FindObjects",
                                          "\"result\":\"CKR_FUNCTION_REJECTED\"",
                                          "\"token\":\"test\"", "\"where\":\"vault\"", NULL };
 
@@ -230,7 +231,8 @@ static void *serve(void *unused)
 
 static void start_server(char *url, size_t size)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof(address);
     pthread_t thread;
 
@@ -253,7 +255,8 @@ static const struct {
     { "another document", "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                           "Content-Length: 12\r\nConnection: close\r\n\r\n{\"value\": 3}" },
     { "not HTTP", "220 mail.example ESMTP ready\r\n" },
-    { "no challenge", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" },
+    { "no challenge", "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+                      "Connection: close\r\n\r\n" },
 };
 
 START_TEST(a_malformed_answer)
@@ -299,7 +302,9 @@ START_TEST(finalize_does_not_wait_for_a_request)
     configure(url, NULL, NULL, NULL);
     module_setup();
     pthread_create(&thread, NULL, search_in_thread, NULL);
-    usleep(300000);
+    for (int i = 0; i < 500 && !searching; i++)
+        usleep(10000);
+    usleep(200000);
     ck_assert(searching);
 
     assert_rv(CKR_OK, p11->C_Finalize(NULL));
@@ -376,7 +381,6 @@ int main(void)
     tcase_add_test(configuration, a_secret_that_others_can_read_is_refused);
     tcase_add_test(configuration, a_missing_file_is_no_failure);
     tcase_add_checked_fixture(vault, setup, NULL);
-    tcase_set_timeout(vault, 20);
     tcase_add_test(vault, a_wrong_secret);
     tcase_add_test(vault, a_refusal_is_recorded);
     tcase_add_test(vault, a_vault_out_of_reach);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Searching in a vault: what is found, how many requests it takes, and what others change meanwhile. */
+/* Searching in a vault: what is found, how many requests it takes, and what others change
+ * meanwhile. */
 #include "support/keyvaultd.h"
 #include "support/module.h"
 
@@ -8,6 +9,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MANY 30           /* more than a list page holds */
@@ -230,12 +232,50 @@ START_TEST(threads_that_search_and_read_agree)
 }
 END_TEST
 
+/* ---- forked workers ---- */
+
+/* What nginx's workers do under libp11: C_Initialize again, a session, the key by class and id. */
+static int find_in_child(CK_OBJECT_HANDLE expected)
+{
+    CK_SESSION_HANDLE session;
+    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    CK_ULONG n = 0;
+    CK_ATTRIBUTE attrs[] = { { CKA_CLASS, &private_class, sizeof(private_class) },
+                             { CKA_ID, (void *)(uintptr_t) "beta", 4 } };
+    if (p11->C_Initialize(NULL) != CKR_OK ||
+        p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION, NULL, NULL, &session) != CKR_OK)
+        return 1;
+    if (p11->C_FindObjectsInit(session, attrs, 2) != CKR_OK ||
+        p11->C_FindObjects(session, &object, 1, &n) != CKR_OK ||
+        p11->C_FindObjectsFinal(session) != CKR_OK)
+        return 2;
+    return n == 1 && object == expected ? 0 : 3;
+}
+
+START_TEST(a_forked_worker_finds_its_parents_key_without_a_request)
+{
+    int status = 0;
+    CK_OBJECT_HANDLE key = module_find(module_session, CKO_PRIVATE_KEY, "beta");
+    sleep(AGE_S); /* older than an answer is believed */
+    usleep(50000);
+    count_from_here();
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(find_in_child(key));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 0);
+    ck_assert_uint_eq(keyvaultd_requests(NULL), all_before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("find_vault");
     TCase *requests = tcase_create("requests");
     TCase *changes = tcase_create("changes");
-    TCase *threads = tcase_create("threads");
+    TCase *threads = tcase_create("threads and forks");
 
     keyvaultd_start("vault");
     module_load();
@@ -261,6 +301,7 @@ int main(void)
     tcase_add_checked_fixture(threads, setup, module_teardown);
     tcase_set_timeout(threads, 60);
     tcase_add_test(threads, threads_that_search_and_read_agree);
+    tcase_add_test(threads, a_forked_worker_finds_its_parents_key_without_a_request);
     tcase_add_checked_fixture(changes, setup, module_teardown);
     tcase_set_timeout(changes, 60);
     tcase_add_test(changes, changes_of_others_show_up_after_the_age_and_pinned_handles_stay);

@@ -92,7 +92,8 @@ START_TEST(pair_and_identifier_belong_together)
     ck_assert_mem_eq(id[0], "ec", 2);
     ck_assert_mem_eq(id[1], "ec", 2);
     kid[get(private_key, CKA_KVP_KEY_ID, kid, sizeof(kid) - 1)] = '\0';
-    ck_assert_str_eq(kid, json_string_value(json_object_get(json_object_get(document, "key"), "kid")));
+    ck_assert_str_eq(kid,
+                     json_string_value(json_object_get(json_object_get(document, "key"), "kid")));
     json_decref(document);
 }
 END_TEST
@@ -121,7 +122,8 @@ START_TEST(arguments_are_checked_in_order)
     CK_ULONG n;
     assert_rv(CKR_SESSION_HANDLE_INVALID, p11->C_GetAttributeValue(99, object, &attr, 1));
     assert_rv(CKR_ARGUMENTS_BAD, p11->C_GetAttributeValue(module_session, object, NULL, 1));
-    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_GetAttributeValue(module_session, 1UL << 40, &attr, 1));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID,
+              p11->C_GetAttributeValue(module_session, 1UL << 40, &attr, 1));
     assert_rv(CKR_ARGUMENTS_BAD, p11->C_GetObjectSize(module_session, object, NULL));
     assert_rv(CKR_ARGUMENTS_BAD, p11->C_FindObjectsInit(module_session, NULL, 1));
     assert_rv(CKR_OPERATION_NOT_INITIALIZED, p11->C_FindObjects(module_session, &object, 1, &n));

@@ -5,6 +5,7 @@
 #include "tests/support/fake_server.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -349,11 +350,12 @@ static void *accept_all(void *arg)
     fake_server *s = arg;
 
     for (;;) {
-        int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC), on = 1;
         connection *c;
 
         if (fd < 0)
             return NULL;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         c = calloc(1, sizeof(*c));
         check(c && (c->head = calloc(1, MAX_HEAD + 1)), "memory");
         c->server = s;

@@ -214,7 +214,9 @@ static size_t take_header(char *data, size_t size, size_t count, void *user)
     char line[1024];
 
     snprintf(line, sizeof(line), "%.*s", (int)(size * count), data);
-    found = strncasecmp(line, "www-authenticate:", 17) == 0 ? strstr(line, "authorization=\"") : NULL;
+    if (strncasecmp(line, "www-authenticate:", 17) != 0)
+        return size * count;
+    found = strstr(line, "authorization=\"");
     if (found)
         sscanf(found, "authorization=\"%255[^\"]", r->authorization);
     return size * count;
@@ -281,7 +283,8 @@ static void fetch_token(void)
              secret, url);
     perform("POST", target, body, "application/x-www-form-urlencoded", &r);
     answer = json_loads(r.data, 0, NULL);
-    snprintf(token, sizeof(token), "%s", json_string_value(json_object_get(answer, "access_token")));
+    snprintf(token, sizeof(token), "%s",
+             json_string_value(json_object_get(answer, "access_token")));
     json_decref(answer);
 }
 

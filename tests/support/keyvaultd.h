@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 /**
- * Start it (@kind: `vault` or `managed-hsm`), wait until it is ready, set $KVPKCS11_CONF, and have it
- * stopped and its directory removed when the program ends. Ends the program if it does not start.
+ * Start it (@kind: `vault` or `managed-hsm`), wait until it is ready, set $KVPKCS11_CONF, and have
+ * it stopped and its directory removed when the program ends. Ends the program if it does not
+ * start.
  */
 void keyvaultd_start(const char *kind);
 /** Stop it now; what it stored stays. */
@@ -26,15 +27,18 @@ const char *keyvaultd_conf(void);
 /** A directory for a test's own files, removed at the end. */
 const char *keyvaultd_scratch(void);
 
-/** Requests of @operation (`KeySign`; NULL: all) that its usage log has. Token requests do not count. */
+/**
+ * Requests of @operation (`KeySign`; NULL: all) that its usage log has. Token requests do not
+ * count.
+ */
 size_t keyvaultd_requests(const char *operation);
 
 /** One line of a setting in the configuration that it wrote (`client_id`), copied to @ret. */
 void keyvaultd_setting(const char *name, char *ret, size_t size);
 
 /**
- * A REST call with the administrator's identity: @path from the root, without api-version. @body may
- * be NULL. Returns the HTTP status, the answer in @ret (to be decref'd; NULL allowed).
+ * A REST call with the administrator's identity: @path from the root, without api-version. @body
+ * may be NULL. Returns the HTTP status, the answer in @ret (to be decref'd; NULL allowed).
  */
 int keyvaultd_rest(const char *method, const char *path, json_t *body, json_t **ret);
 

@@ -3,9 +3,13 @@
 #include "support/module.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 CK_FUNCTION_LIST *p11;
 CK_FUNCTION_LIST_3_2 *p11_3;
@@ -106,6 +110,59 @@ CK_OBJECT_HANDLE module_find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_c
     assert_rv(CKR_OK, p11->C_FindObjects(session, &object, 1, &count));
     assert_rv(CKR_OK, p11->C_FindObjectsFinal(session));
     return count ? object : CK_INVALID_HANDLE;
+}
+
+CK_RV module_in_child(CK_RV (*fn)(void))
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0)
+        _exit((int)fn() & 0xff);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_msg(WIFEXITED(status), "the child ended with signal %d", WTERMSIG(status));
+    return (CK_RV)WEXITSTATUS(status);
+}
+
+#define BUSY_THREADS 4
+
+static pthread_t busy[BUSY_THREADS];
+static atomic_bool stop;
+static atomic_long worked, strange;
+
+static void *use_in_thread(void *unused)
+{
+    while (!stop) {
+        CK_SESSION_HANDLE session;
+        CK_SESSION_INFO info;
+        CK_RV rv = p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session);
+
+        if (rv == CKR_OK)
+            rv = p11->C_GetSessionInfo(session, &info);
+        if (rv == CKR_OK)
+            rv = p11->C_CloseSession(session);
+        if (rv == CKR_OK)
+            worked++;
+        else if (rv != CKR_CRYPTOKI_NOT_INITIALIZED && rv != CKR_SESSION_HANDLE_INVALID)
+            strange++;
+    }
+    return unused;
+}
+
+void module_keep_busy(void)
+{
+    for (int i = 0; i < BUSY_THREADS; i++)
+        ck_assert_int_eq(pthread_create(&busy[i], NULL, use_in_thread, NULL), 0);
+}
+
+long module_rest(void)
+{
+    stop = true;
+    for (int i = 0; i < BUSY_THREADS; i++)
+        pthread_join(busy[i], NULL);
+    ck_assert_int_gt(worked, 0);
+    return strange;
 }
 
 bool module_field_is(const unsigned char *field, size_t size, const char *text)

@@ -48,6 +48,20 @@ CK_OBJECT_HANDLE module_find(CK_SESSION_HANDLE session, CK_OBJECT_CLASS object_c
                              const char *label);
 
 /**
+ * Run @fn in a forked child; its result, as far as eight bits hold it. A child that crashes is a
+ * failure.
+ */
+CK_RV module_in_child(CK_RV (*fn)(void));
+
+/**
+ * Threads that open, use and close sessions of slot 0 until module_rest. Whatever is answered,
+ * there must be no crash; returns how many calls were answered with something that has no place
+ * there.
+ */
+void module_keep_busy(void);
+long module_rest(void);
+
+/**
  * Whether a field of the standard's, padded with blanks and without NUL, holds @text.
  */
 bool module_field_is(const unsigned char *field, size_t size, const char *text);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034
-# What the client runs share: one keyvaultd of each kind, in a directory of their own, ended with the
-# script. Sourced with BUILD set.
+# What the client runs share: one keyvaultd of each kind, in a directory of their own, ended with
+# the script. Sourced with BUILD set.
 
 set -uo pipefail
 

@@ -42,8 +42,8 @@ static void configure(const char *level)
     FILE *file = fopen(conf, "w");
 
     ck_assert(file != NULL);
-    fprintf(file, "[kvpkcs11]\naudit = file:%s\nlog = file:%s\nlog_level = %s\n", audit_file, log_file,
-            level);
+    fprintf(file, "[kvpkcs11]\naudit = file:%s\nlog = file:%s\nlog_level = %s\n", audit_file,
+            log_file, level);
     fputs("[vault:prod]\nurl = https://127.0.0.1:1\ncredential = client-secret\ntenant = t\n"
           "client_id = i\nclient_secret = s\n", file);
     fclose(file);
@@ -228,8 +228,8 @@ START_TEST(running_out_of_memory_leaves_nothing_behind)
             ck_assert(C_Finalize(NULL) == CKR_OK);
         }
         kvp_alloc_fail_after(-1);
-        ck_assert_msg(rv == CKR_OK || rv == CKR_HOST_MEMORY, "after %ld allocations: %s", allocations,
-                      kvp_ckr_name(rv));
+        ck_assert_msg(rv == CKR_OK || rv == CKR_HOST_MEMORY, "after %ld allocations: %s",
+                      allocations, kvp_ckr_name(rv));
         ck_assert(whole || C_GetSlotList(CK_TRUE, NULL, &count) == CKR_CRYPTOKI_NOT_INITIALIZED);
     }
     ck_assert(whole);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slot, a session and a vault of the tests' own for the object files: the vault is a table of keys
- * in memory behind the functions of vault.h, counts what it is asked, and fails on demand. The clock
- * stands still; tests move it.
+ * A slot, a session and a vault of the tests' own for the object files: the vault is a table of
+ * keys in memory behind the functions of vault.h, counts what it is asked, and fails on demand. The
+ * clock stands still; tests move it.
  */
 #ifndef KVP_TEST_OBJECT_FAKE_H
 #define KVP_TEST_OBJECT_FAKE_H
@@ -13,7 +13,8 @@
 #define FAKE_URL "https://vault.test"
 #define FAKE_START_S 1700000000
 
-/** Requests since the last fake_reset. A parallel read of n keys counts as n in `gets` and 1 in `batches`. */
+/** Requests since the last fake_reset. A parallel read of n keys counts as n in `gets` and 1 in
+ * `batches`. */
 typedef struct fake_counts {
     unsigned gets, batches, lists, creates, updates, deletes;
 } fake_counts;
@@ -41,6 +42,8 @@ void fake_reset(void);
 void fake_sleep(int64_t ms);
 /** Let the next @count requests fail with this HTTP status. */
 void fake_fail(int http_status, unsigned count);
+/** Answer lists with 403. */
+void fake_forbid_lists(bool forbid);
 
 /* What other people do to the vault. Names must live. */
 void fake_add_rsa(const char *name);

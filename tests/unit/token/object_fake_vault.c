@@ -18,6 +18,7 @@ struct kvp_vault {
     unsigned versions;
     int fail_status;
     unsigned fail_count;
+    bool no_lists;
 };
 static struct kvp_vault the_vault;
 kvp_vault *const fake_vault = &the_vault;
@@ -34,6 +35,11 @@ void fake_fail(int http_status, unsigned count)
 {
     the_vault.fail_status = http_status;
     the_vault.fail_count = count;
+}
+
+void fake_forbid_lists(bool forbid)
+{
+    the_vault.no_lists = forbid;
 }
 
 static kvp_status http_error(kvp_error *reterr, int status, const char *code)
@@ -231,6 +237,8 @@ kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *
     fake_requests.lists++;
     if (fails(reterr, &st))
         return st;
+    if (vault->no_lists)
+        return http_error(reterr, 403, "Forbidden");
     for (size_t i = 0; i < vault->count; i++) {
         if (vault->keys[i] != lookup(vault->keys[i]->name, NULL))
             continue;

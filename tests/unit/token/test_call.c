@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The error table and the names of constants: each row by itself, and what the contract says of all. */
+/*
+ * The error table and the names of constants: each row by itself, and what the contract says of
+ * all.
+ */
 #include "token/call.h"
 #include "token/constants.h"
 

@@ -97,16 +97,6 @@ START_TEST(values_that_no_key_of_a_vault_has_need_no_request)
 }
 END_TEST
 
-START_TEST(session_objects_are_left_out_where_the_template_says_so)
-{
-    CK_ATTRIBUTE token_only[] = { ATTR_VALUE(CKA_TOKEN, yes) };
-    CK_ATTRIBUTE session_only[] = { ATTR_VALUE(CKA_TOKEN, no) };
-    ck_assert(!plan_of(vault, token_only, 1).sessions);
-    ck_assert(plan_of(vault, session_only, 1).sessions);
-    ck_assert(plan_of(vault, NULL, 0).sessions);
-}
-END_TEST
-
 START_TEST(class_and_key_type_narrow_the_kinds)
 {
     CK_OBJECT_CLASS cls = CKO_PRIVATE_KEY;
@@ -219,7 +209,6 @@ int main(void)
                         KVP_ARRAY_LEN(never_classes));
     tcase_add_test(tc, secret_keys_are_looked_for_on_a_managed_hsm_only);
     tcase_add_test(tc, values_that_no_key_of_a_vault_has_need_no_request);
-    tcase_add_test(tc, session_objects_are_left_out_where_the_template_says_so);
     suite_add_tcase(suite, tc);
     tc = tcase_create("kinds");
     tcase_add_checked_fixture(tc, setup, teardown);

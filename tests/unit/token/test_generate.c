@@ -90,7 +90,8 @@ START_TEST(a_label_that_is_no_name_and_an_id_become_tags)
     CK_OBJECT_HANDLE handles[2];
     char label[32] = { 0 };
     uint8_t id[1];
-    CK_ATTRIBUTE pub[] = { ATTR_BYTES(CKA_EC_PARAMS, p256, sizeof(p256)), ATTR_TEXT(CKA_ID, "\x01") };
+    CK_ATTRIBUTE pub[] = { ATTR_BYTES(CKA_EC_PARAMS, p256, sizeof(p256)),
+                           ATTR_TEXT(CKA_ID, "\x01") };
     CK_ATTRIBUTE priv[] = { ATTR_VALUE(CKA_TOKEN, yes), ATTR_TEXT(CKA_LABEL, "My key"),
                             ATTR_TEXT(CKA_ID, "\x01") };
     ck_assert_rv(GENERATE(ec_gen, pub, priv, handles), CKR_OK);

@@ -69,12 +69,15 @@ START_TEST(a_row_is_found_and_described)
         ck_assert_uint_eq(info.ulMinKeySize, row->min_bits);
         ck_assert_uint_eq(info.ulMaxKeySize, row->max_bits);
         ck_assert_uint_eq(info.flags & ~CKF_HW, row->flags);
-        ck_assert_msg(hsm || !(info.flags & CKF_HW), "%s is no hardware's in a vault", row->name);
+        bool private = (row->key_type == CKK_RSA || row->key_type == CKK_EC);
+        bool symmetric = row->ops && row->ops->remote && !private;
+        ck_assert_msg(((info.flags & CKF_HW) != 0) == (private || (hsm && symmetric)), "%s",
+                      row->name);
     }
 }
 END_TEST
 
-START_TEST(hardware_is_what_a_managed_hsm_does)
+START_TEST(the_device_does_what_needs_its_keys)
 {
     CK_MECHANISM_INFO info;
 
@@ -82,6 +85,13 @@ START_TEST(hardware_is_what_a_managed_hsm_does)
     ck_assert(info.flags & CKF_HW);
     ck_assert_rv(kvp_mechanism_info(&fake_slot, CKM_SHA256, &info), CKR_OK);
     ck_assert(!(info.flags & CKF_HW));
+    ck_assert_rv(kvp_mechanism_info(&fake_slot, CKM_AES_CBC, &info), CKR_OK);
+    ck_assert(info.flags & CKF_HW);
+    fake_config.managed_hsm = false;
+    ck_assert_rv(kvp_mechanism_info(&fake_slot, CKM_AES_CBC, &info), CKR_OK);
+    ck_assert(!(info.flags & CKF_HW));
+    ck_assert_rv(kvp_mechanism_info(&fake_slot, CKM_ECDSA, &info), CKR_OK);
+    ck_assert(info.flags & CKF_HW);
 }
 END_TEST
 
@@ -155,7 +165,7 @@ int main(void)
     tcase_add_loop_test(table, a_row_does_what_its_flags_say, 0, rows);
     tcase_add_loop_test(table, a_row_stands_once_in_the_table, 0, rows);
     tcase_add_loop_test(table, a_row_is_found_and_described, 0, rows);
-    tcase_add_test(table, hardware_is_what_a_managed_hsm_does);
+    tcase_add_test(table, the_device_does_what_needs_its_keys);
     tcase_add_test(table, what_the_service_lacks_is_not_listed);
     tcase_add_test(table, the_list_is_counted_then_read);
     suite_add_tcase(suite, table);

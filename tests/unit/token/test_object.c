@@ -313,7 +313,8 @@ START_TEST(numbers_that_are_no_key_are_refused)
                              ATTR_BYTES(CKA_EC_PARAMS, p224, sizeof(p224)),
                              ATTR_BYTES(CKA_EC_POINT, point, sizeof(point)) };
     CK_ATTRIBUTE tiny[] = { ATTR_VALUE(CKA_CLASS, public_class), ATTR_VALUE(CKA_KEY_TYPE, rsa),
-                            ATTR_TEXT(CKA_MODULUS, "\x07"), ATTR_TEXT(CKA_PUBLIC_EXPONENT, "\x03") };
+                            ATTR_TEXT(CKA_MODULUS, "\x07"),
+                            ATTR_TEXT(CKA_PUBLIC_EXPONENT, "\x03") };
     ck_assert_rv(create(off_curve, 4, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
     ck_assert_rv(create(curve, 4, &handle), CKR_CURVE_NOT_SUPPORTED);
     ck_assert_rv(create(tiny, 4, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
@@ -343,7 +344,8 @@ START_TEST(templates_for_what_cannot_be_made_are_refused)
     CK_ATTRIBUTE no_class[] = { ATTR_TEXT(CKA_LABEL, "x") };
     CK_ATTRIBUTE private_key[] = { ATTR_VALUE(CKA_CLASS, private_class),
                                    ATTR_VALUE(CKA_KEY_TYPE, rsa) };
-    CK_ATTRIBUTE no_value[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_KEY_TYPE, aes) };
+    CK_ATTRIBUTE no_value[] = { ATTR_VALUE(CKA_CLASS, secret_class),
+                                ATTR_VALUE(CKA_KEY_TYPE, aes) };
     CK_ATTRIBUTE short_aes[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_KEY_TYPE, aes),
                                  ATTR_TEXT(CKA_VALUE, "short") };
     CK_ATTRIBUTE on_token[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_TOKEN, yes) };

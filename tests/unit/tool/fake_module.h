@@ -15,10 +15,10 @@ extern CK_FUNCTION_LIST fake_module;
 /** What to do wrong; all CKR_OK (0) at first. */
 typedef struct fake_faults {
     CK_RV slot_list, token_info, open_session, find_init, find;
-    CK_RV attributes;          /**< of everything but class, label, id, for the object named fault_label */
+    CK_RV attributes; /**< of everything but class, label, id, for the object named fault_label */
     const char *fault_label;
     bool login_required;
-    int slot_changes;          /**< so many times CKR_BUFFER_TOO_SMALL from C_GetSlotList */
+    int slot_changes; /**< so many times CKR_BUFFER_TOO_SMALL from C_GetSlotList */
 } fake_faults;
 extern fake_faults fake_fault;
 

@@ -78,7 +78,8 @@ START_TEST(every_option_of_the_help_exists)
 
     for (const char *at = command->help; next_option(&at, name, sizeof(name));) {
         snprintf(option, sizeof(option), "--%s", name);
-        tool_run(command->name, option, "--help", NULL); /* "--help" is its value, or the next option */
+        tool_run(command->name, option, "--help",
+                 NULL); /* "--help" is its value, or the next option */
         ck_has_not(tool_err, "is unknown");
     }
 }
@@ -146,12 +147,15 @@ START_TEST(uri_converts_both_ways)
 {
     tool_test_write("c.conf", "[vault:prod]\nurl = https://contoso.vault.azure.net\n");
     ck_assert_int_eq(tool_run("uri", "-c", "c.conf", "https://contoso.vault.azure.net/keys/k",
-                              "pkcs11:token=prod;object=k;type=cert", NULL), 0);
-    ck_assert_str_eq(tool_out, "pkcs11:serial=51a3585cab2b59b6;token=prod;id=%6B;object=k;type=private\n"
-                               "https://contoso.vault.azure.net/certificates/k\n");
+                              "pkcs11:token=prod;object=k;type=cert", NULL),
+                     0);
+    ck_assert_str_eq(tool_out,
+                     "pkcs11:serial=51a3585cab2b59b6;token=prod;id=%6B;object=k;type=private\n"
+                     "https://contoso.vault.azure.net/certificates/k\n");
     ck_assert_str_eq(tool_err, "");
     ck_assert_int_eq(tool_run("uri", "-c", "c.conf", "--type", "public",
-                              "https://contoso.vault.azure.net/keys/k", NULL), 0);
+                              "https://contoso.vault.azure.net/keys/k", NULL),
+                     0);
     ck_has(tool_out, ";type=public\n");
 }
 END_TEST
@@ -175,7 +179,8 @@ END_TEST
 
 START_TEST(a_configuration_with_mistakes_is_told_and_used)
 {
-    tool_test_write("c.conf", "[vault:prod]\nurl = https://contoso.vault.azure.net\n[vault:bad]\nurl = x\n");
+    tool_test_write("c.conf",
+                    "[vault:prod]\nurl = https://contoso.vault.azure.net\n[vault:bad]\nurl = x\n");
     ck_assert_int_eq(tool_run("uri", "-c", "c.conf", "pkcs11:token=prod;object=k", NULL), 0);
     ck_assert_str_eq(tool_out, "https://contoso.vault.azure.net/keys/k\n");
     ck_has(tool_err, "c.conf:4:");

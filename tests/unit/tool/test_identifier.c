@@ -32,8 +32,9 @@ static char *to_uri(const char *text)
     char *result = NULL;
 
     ck_assert_msg(kvp_identifier_parse(text, &identifier, &error) == KVP_OK, "%s", error.message);
-    ck_assert_int_eq(kvp_identifier_to_uri(&identifier, kvp_identifier_vault(&config, identifier.url),
-                                           &uri, &error), KVP_OK);
+    ck_assert_int_eq(kvp_identifier_to_uri(
+                         &identifier, kvp_identifier_vault(&config, identifier.url), &uri, &error),
+                     KVP_OK);
     ck_assert_int_eq(kvp_p11uri_format(&uri, &result, &error), KVP_OK);
     kvp_p11uri_clear(&uri);
     kvp_identifier_clear(&identifier);
@@ -130,8 +131,10 @@ static const struct {
     { "pkcs11:serial=" DEV_SERIAL ";object=a;type=public", "https://127.0.0.1:8443/keys/a" },
     { "pkcs11:token=dev;object=a;type=secret-key", "https://127.0.0.1:8443/keys/a" },
     { "pkcs11:token=prod;object=a;id=a%2Fb", "https://contoso.vault.azure.net/keys/a/b" },
-    { "pkcs11:token=prod;object=a?pin-value=1&module-name=kvpkcs11", "https://contoso.vault.azure.net/keys/a" },
-    { "pkcs11:token=prod;manufacturer=Azure%20Key%20Vault;model=vault;object=a", "https://contoso.vault.azure.net/keys/a" },
+    { "pkcs11:token=prod;object=a?pin-value=1&module-name=kvpkcs11",
+      "https://contoso.vault.azure.net/keys/a" },
+    { "pkcs11:token=prod;manufacturer=Azure%20Key%20Vault;model=vault;object=a",
+      "https://contoso.vault.azure.net/keys/a" },
 };
 
 START_TEST(a_uri_that_says_enough_is_understood)
@@ -151,7 +154,8 @@ static const struct {
 } refused[] = {
     { "pkcs11:object=a", KVP_ERR_NOT_FOUND, "prod and dev" },
     { "pkcs11:token=nothing;object=a", KVP_ERR_NOT_FOUND, "token=nothing" },
-    { "pkcs11:token=prod;serial=" DEV_SERIAL ";object=a", KVP_ERR_NOT_FOUND, "no configured vault" },
+    { "pkcs11:token=prod;serial=" DEV_SERIAL ";object=a", KVP_ERR_NOT_FOUND,
+      "no configured vault" },
     { "pkcs11:token=prod", KVP_ERR_UNSUPPORTED, "neither object= nor id=" },
     { "pkcs11:token=prod;id=%00%01", KVP_ERR_UNSUPPORTED, "no name" },
     { "pkcs11:token=prod;id=a%00", KVP_ERR_UNSUPPORTED, "no name" },
@@ -179,9 +183,21 @@ START_TEST(a_uri_that_does_not_say_enough_is_refused)
 END_TEST
 
 static const char *const no_identifiers[] = {
-    "", "k1", "https://", "https://h", "https://h/", "https://h/keys", "https://h/keys/", "https://h/keys/a_b",
-    "https://h/keys/a/", "https://h/keys/a/b/c", "https://h/dogs/a", "ftp://h/keys/a", "https:///keys/a",
-    "https://h/keys/a?b", "https://u@h/keys/a",
+    "",
+    "k1",
+    "https://",
+    "https://h",
+    "https://h/",
+    "https://h/keys",
+    "https://h/keys/",
+    "https://h/keys/a_b",
+    "https://h/keys/a/",
+    "https://h/keys/a/b/c",
+    "https://h/dogs/a",
+    "ftp://h/keys/a",
+    "https:///keys/a",
+    "https://h/keys/a?b",
+    "https://u@h/keys/a",
 };
 
 START_TEST(what_is_no_identifier_is_refused)
@@ -250,8 +266,10 @@ int main(void)
     tcase_add_test(both, a_long_name_has_a_hash_as_id_and_comes_back_by_its_label);
     tcase_add_loop_test(both, a_uri_that_says_enough_is_understood, 0, (int)KVP_ARRAY_LEN(partial));
     tcase_add_test(both, every_type_has_a_word_and_comes_back);
-    tcase_add_loop_test(bad, a_uri_that_does_not_say_enough_is_refused, 0, (int)KVP_ARRAY_LEN(refused));
-    tcase_add_loop_test(bad, what_is_no_identifier_is_refused, 0, (int)KVP_ARRAY_LEN(no_identifiers));
+    tcase_add_loop_test(bad, a_uri_that_does_not_say_enough_is_refused, 0,
+                        (int)KVP_ARRAY_LEN(refused));
+    tcase_add_loop_test(bad, what_is_no_identifier_is_refused, 0,
+                        (int)KVP_ARRAY_LEN(no_identifiers));
     tcase_add_test(bad, a_label_longer_than_a_tokens_is_refused);
     tcase_add_test(bad, lack_of_memory_leaks_nothing_and_is_told);
     suite_add_tcase(suite, both);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Audit records: filtering, showing; and the file that they are read from while others rotate it. */
+/* Audit records: filtering, showing; and the file that they are read from while others rotate it.
+ */
 #include "tool/log.h"
 #include "tool_test.h"
 
@@ -9,10 +10,13 @@
 
 #define V32 "0123456789abcdef0123456789abcdef"
 #define RECORD(day, who, name, answer, status)                                                     \
-    "{\"time\":\"2026-01-" day "T10:00:00.123456Z\",\"pid\":42,\"process\":\"ssh\",\"user\":\"me\","    \
-    "\"token\":\"" who "\",\"operation\":\"Sign\",\"function\":\"C_Sign\",\"mechanism\":\"CKM_ECDSA\"," \
-    "\"object\":\"https://h/keys/" name "/" V32 "\",\"result\":\"" answer "\",\"where\":\"vault\","   \
-    "\"http_status\":" status ",\"attempts\":1,\"duration_us\":12345,\"client_request_id\":\"c\","       \
+    "{\"time\":\"2026-01-" day                                                                     \
+    "T10:00:00.123456Z\",\"pid\":42,\"process\":\"ssh\",\"user\":\"me\","                          \
+    "\"token\":\"" who                                                                             \
+    "\",\"operation\":\"Sign\",\"function\":\"C_Sign\",\"mechanism\":\"CKM_ECDSA\","               \
+    "\"object\":\"https://h/keys/" name "/" V32 "\",\"result\":\"" answer                          \
+    "\",\"where\":\"vault\","                                                                      \
+    "\"http_status\":" status ",\"attempts\":1,\"duration_us\":12345,\"client_request_id\":\"c\"," \
     "\"request_id\":\"r\"}\n"
 #define FIRST RECORD("01", "prod", "alpha", "CKR_OK", "200")
 #define SECOND RECORD("02", "dev", "beta", "CKR_KEY_FUNCTION_NOT_PERMITTED", "403")
@@ -36,11 +40,14 @@ START_TEST(records_are_shown_aligned)
 {
     ck_assert_int_eq(tool_run("log", "-c", "c.conf", NULL), 0);
     ck_assert_str_eq(
-        tool_out,
-        "TIME                      TOKEN  OPERATION  OBJECT                                  MECHANISM  RESULT                                     WHERE  MS    PROCESS\n"
-        "2026-01-01T10:00:00.123Z  prod   Sign       alpha/" V32 "  CKM_ECDSA  CKR_OK                                     vault  12.3  ssh[42]\n"
-        "2026-01-02T10:00:00.123Z  dev    Sign       beta/" V32 "   CKM_ECDSA  CKR_KEY_FUNCTION_NOT_PERMITTED (HTTP 403)  vault  12.3  ssh[42]\n"
-        "2026-01-03T10:00:00.123Z  prod   Sign       gamma/" V32 "  CKM_ECDSA  CKR_OK                                     vault  12.3  ssh[42]\n");
+        tool_out, "TIME                      TOKEN  OPERATION  OBJECT                              "
+                  "    MECHANISM  RESULT                                     WHERE  MS    PROCESS\n"
+                  "2026-01-01T10:00:00.123Z  prod   Sign       alpha/" V32
+                  "  CKM_ECDSA  CKR_OK                                     vault  12.3  ssh[42]\n"
+                  "2026-01-02T10:00:00.123Z  dev    Sign       beta/" V32
+                  "   CKM_ECDSA  CKR_KEY_FUNCTION_NOT_PERMITTED (HTTP 403)  vault  12.3  ssh[42]\n"
+                  "2026-01-03T10:00:00.123Z  prod   Sign       gamma/" V32
+                  "  CKM_ECDSA  CKR_OK                                     vault  12.3  ssh[42]\n");
     ck_assert_str_eq(tool_err, "");
 }
 END_TEST
@@ -68,7 +75,8 @@ static const struct {
 
 START_TEST(filters_take_what_fits)
 {
-    ck_assert_int_eq(tool_run("log", "-c", "c.conf", "--json", filters[_i].option, filters[_i].value, NULL), 0);
+    ck_assert_int_eq(
+        tool_run("log", "-c", "c.conf", "--json", filters[_i].option, filters[_i].value, NULL), 0);
     ck_assert_msg((strstr(tool_out, FIRST) != NULL) == filters[_i].first, "%s", tool_out);
     ck_assert_msg((strstr(tool_out, SECOND) != NULL) == filters[_i].second, "%s", tool_out);
     ck_assert_msg((strstr(tool_out, THIRD) != NULL) == filters[_i].third, "%s", tool_out);
@@ -77,7 +85,8 @@ END_TEST
 
 START_TEST(filters_are_joined_by_and)
 {
-    ck_assert_int_eq(tool_run("log", "-c", "c.conf", "--json", "-t", "prod", "-s", "2026-01-02", NULL), 0);
+    ck_assert_int_eq(
+        tool_run("log", "-c", "c.conf", "--json", "-t", "prod", "-s", "2026-01-02", NULL), 0);
     ck_assert_str_eq(tool_out, THIRD);
 }
 END_TEST
@@ -100,7 +109,8 @@ END_TEST
 
 START_TEST(a_record_without_some_members_is_shown)
 {
-    tool_test_write("audit.jsonl", "{\"time\":\"x\\u001b\",\"object\":null,\"mechanism\":7,\"pid\":\"a\"}\n");
+    tool_test_write("audit.jsonl",
+                    "{\"time\":\"x\\u001b\",\"object\":null,\"mechanism\":7,\"pid\":\"a\"}\n");
     ck_assert_int_eq(tool_run("log", "-c", "c.conf", NULL), 0);
     ck_has(tool_out, "x?");
     ck_has_not(tool_out, "\x1b");
@@ -141,12 +151,9 @@ END_TEST
 static const struct {
     const char *audit, *message;
 } sinks[] = {
-    { "", "no audit log is configured" },
-    { "audit = none\n", "no audit log is configured" },
-    { "audit = syslog\n", "syslog" },
-    { "audit = journald\n", "journalctl" },
-    { "audit = stderr\n", "standard error" },
-    { "audit = file:nothing.jsonl\n", "does not exist" },
+    { "", "no audit log is configured" },     { "audit = none\n", "no audit log is configured" },
+    { "audit = syslog\n", "syslog" },         { "audit = journald\n", "journalctl" },
+    { "audit = stderr\n", "standard error" }, { "audit = file:nothing.jsonl\n", "does not exist" },
     { "audit = file:/\n", "directory" },
 };
 
@@ -291,7 +298,8 @@ int main(void)
     tcase_add_test(command, a_half_line_at_the_end_is_not_shown);
     tcase_add_test(command, a_line_beyond_all_bounds_is_passed_over);
     tcase_add_test(command, another_file_can_be_named);
-    tcase_add_loop_test(command, a_sink_that_cannot_be_read_is_explained, 0, (int)KVP_ARRAY_LEN(sinks));
+    tcase_add_loop_test(command, a_sink_that_cannot_be_read_is_explained, 0,
+                        (int)KVP_ARRAY_LEN(sinks));
     tcase_add_test(command, wrong_usage_is_told);
     suite_add_tcase(suite, command);
     tcase_add_checked_fixture(file, tool_test_setup, tool_test_teardown);

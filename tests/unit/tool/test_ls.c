@@ -49,7 +49,8 @@ START_TEST(objects_are_shown_with_what_they_are)
         "secret-key  aes       616573  AES 256     -                      -\n"
         "    pkcs11:serial=0123456789abcdef;token=first;id=%61%65%73;object=aes;type=secret-key\n"
         "private     code?[2J  01ff    EC P-256    -                      to 2027-01-31\n"
-        "    pkcs11:serial=0123456789abcdef;token=first;id=%01%FF;object=code%1B%5B2J;type=private\n"
+        "    "
+        "pkcs11:serial=0123456789abcdef;token=first;id=%01%FF;object=code%1B%5B2J;type=private\n"
         "public      ed        -       EC ED25519  -                      -\n"
         "    pkcs11:serial=0123456789abcdef;token=first;object=ed;type=public\n"
         "data        note      -       -           -                      -\n"
@@ -57,7 +58,8 @@ START_TEST(objects_are_shown_with_what_they_are)
         "cert        web       776562  -           -                      -\n"
         "    CN=test\n"
         "    pkcs11:serial=0123456789abcdef;token=first;id=%77%65%62;object=web;type=cert\n"
-        "private     web       776562  RSA 17      decrypt, sign, unwrap  2026-01-31 to 2027-01-31\n"
+        "private     web       776562  RSA 17      decrypt, sign, unwrap  2026-01-31 to "
+        "2027-01-31\n"
         "    pkcs11:serial=0123456789abcdef;token=first;id=%77%65%62;object=web;type=private\n"
         "public      web       776562  RSA 3072    encrypt, verify        -\n"
         "    pkcs11:serial=0123456789abcdef;token=first;id=%77%65%62;object=web;type=public\n";
@@ -77,11 +79,13 @@ START_TEST(json_has_the_same_and_our_own_attributes)
     root = json_loads(shown, 0, &where);
     ck_assert_msg(root != NULL, "%s", where.text);
     ck_assert_str_eq(json_string_value(json_object_get(root, "module")), "mod?ule");
-    object = json_array_get(json_object_get(json_array_get(json_object_get(root, "tokens"), 0), "objects"), 5);
+    object = json_array_get(
+        json_object_get(json_array_get(json_object_get(root, "tokens"), 0), "objects"), 5);
     ck_assert_str_eq(json_string_value(json_object_get(object, "class")), "private");
     ck_assert_str_eq(json_string_value(json_object_get(object, "label")), "web");
     ck_assert_str_eq(json_string_value(json_object_get(object, "id")), "776562");
-    ck_assert_str_eq(json_string_value(json_object_get(object, "identifier")), "https://h/keys/web/1");
+    ck_assert_str_eq(json_string_value(json_object_get(object, "identifier")),
+                     "https://h/keys/web/1");
     ck_assert_str_eq(json_string_value(json_object_get(object, "version")), "1");
     ck_assert(json_is_true(json_object_get(object, "hsm")));
     ck_assert_str_eq(json_string_value(json_object_get(object, "start_date")), "2026-01-31");
@@ -166,6 +170,7 @@ static const struct {
 } modules[] = {
     { "/nonexistent/module.so", "/nonexistent/module.so" },
     { "/dev/null", "/dev/null" },
+    { "", "is empty" },
     { "libdl.so.2", "no C_GetFunctionList" },
 };
 

@@ -14,15 +14,21 @@ static const struct {
     { "plain text", "plain text" },
     { "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x94\x91", "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x94\x91" },
     { "a\tb\nc\x1b[31md\x7f", "a?b?c?[31md?" },
-    { "\xc2\x9b" "1m", "?1m" },                            /* CSI as one C1 character */
-    { "\xe2\x80\xae" "exe", "?exe" },                      /* right-to-left override */
+    { "\xc2\x9b"
+      "1m",
+      "?1m" }, /* CSI as one C1 character */
+    { "\xe2\x80\xae"
+      "exe",
+      "?exe" }, /* right-to-left override */
     { "\xff\xfe", "??" },
     { "\xc3", "?" },
-    { "\xc0\x80", "??" },                                  /* NUL in too many bytes */
+    { "\xc0\x80", "??" }, /* NUL in too many bytes */
     { "\xe0\x80\x80", "???" },
-    { "\xed\xa0\x80", "???" },                             /* half a surrogate pair */
-    { "\xf4\x90\x80\x80", "????" },                        /* beyond Unicode */
-    { "\xe2\x82" "a", "??a" },
+    { "\xed\xa0\x80", "???" },      /* half a surrogate pair */
+    { "\xf4\x90\x80\x80", "????" }, /* beyond Unicode */
+    { "\xe2\x82"
+      "a",
+      "??a" },
 };
 
 START_TEST(what_a_terminal_would_act_upon_becomes_a_question_mark)

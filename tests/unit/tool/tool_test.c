@@ -17,7 +17,8 @@ static char dir[64];
 void tool_test_setup(void)
 {
     static const char *const names[] = { "KVPKCS11_CONF", "KVPKCS11_VAULT_URL", "XDG_CONFIG_HOME",
-                                         "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+                                         "https_proxy",   "HTTPS_PROXY",        "all_proxy",
+                                         "ALL_PROXY" };
 
     snprintf(dir, sizeof(dir), "/tmp/kvp-tool-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
@@ -61,8 +62,7 @@ void tool_test_append(const char *name, const char *text)
     write_file(name, text, "a");
 }
 
-/* What was written to @file, as a string. */
-static void take_output(FILE *file, char *ret, size_t size)
+void tool_take_output(FILE *file, char *ret, size_t size)
 {
     size_t len;
 
@@ -88,8 +88,8 @@ int tool_run(const char *first, ...)
     status = kvp_tool_main(argc, argv, out, err);
     while (count > 0)
         free(copies[--count]);
-    take_output(out, tool_out, sizeof(tool_out));
-    take_output(err, tool_err, sizeof(tool_err));
+    tool_take_output(out, tool_out, sizeof(tool_out));
+    tool_take_output(err, tool_err, sizeof(tool_err));
     return status;
 }
 

@@ -4,8 +4,10 @@
 #define KVP_TESTS_UNIT_TOOL_TOOL_TEST_H
 
 #include <check.h>
+#include <stdio.h>
 
-/** Fixture: a fresh directory that is also the working directory and HOME; no variable of ours is set. */
+/** Fixture: a fresh directory that is also the working directory and HOME; no variable of ours is
+ * set. */
 void tool_test_setup(void);
 void tool_test_teardown(void);
 
@@ -15,6 +17,9 @@ void tool_test_append(const char *name, const char *text);
 
 /** What the last command printed. */
 extern char tool_out[65536], tool_err[16384];
+
+/** What was written to @file, as a string; closes it. */
+void tool_take_output(FILE *file, char *ret, size_t size);
 
 /** Run `kvpkcs11 …`; arguments end with NULL. Returns the exit status. */
 int tool_run(const char *first, ...) __attribute__((sentinel));

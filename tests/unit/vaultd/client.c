@@ -80,7 +80,7 @@ long kvp_test_client_send(kvp_test_client *client, const char *method, const cha
     curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(client->curl, CURLOPT_CAINFO, client->ca_file);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT, 30L);
+    curl_easy_setopt(client->curl, CURLOPT_TIMEOUT, 120L);
     curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, &client->body);
     curl_easy_setopt(client->curl, CURLOPT_HEADERFUNCTION, take);

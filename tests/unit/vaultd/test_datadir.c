@@ -315,9 +315,9 @@ START_TEST(principals_are_added_listed_and_removed)
     ck_assert_int_eq(sscanf(strstr(output, "client_id = "), "client_id = %39s", id), 1);
     ck_assert_ptr_nonnull(strstr(output, "client_secret = "));
     ck_assert_int_eq(run(list, 2, NULL, listed, sizeof(listed), NULL), KVP_OK);
-    ck_assert_ptr_nonnull(strstr(listed, "\tKey Vault Administrator\n"));
+    ck_assert_ptr_nonnull(strstr(listed, "\tKey Vault Administrator\tdev\t/\n"));
     ck_assert_ptr_nonnull(strstr(listed, id));
-    ck_assert_ptr_nonnull(strstr(listed, "\tKey Vault Crypto User\n"));
+    ck_assert_ptr_nonnull(strstr(listed, "\tKey Vault Crypto User\tdev\t/\n"));
     ck_assert_ptr_null(strstr(listed, strstr(output, "client_secret = ") + 16));
 
     ck_assert_int_eq(run(remove_, 3, NULL, output, sizeof(output), NULL), KVP_OK);

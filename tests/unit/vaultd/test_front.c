@@ -291,7 +291,7 @@ static void *create_one(void *arg)
     ck_assert(kvp_test_client_open(&mine, dir));
     snprintf(mine.token, sizeof(mine.token), "%s", client.token);
     *status = kvp_test_client_send(&mine, "POST", "/keys/slow/create", "application/json",
-                                   "{\"kty\":\"RSA\",\"key_size\":4096}");
+                                   "{\"kty\":\"RSA\",\"key_size\":3072}");
     kvp_test_client_close(&mine);
     return NULL;
 }

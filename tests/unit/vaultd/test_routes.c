@@ -68,7 +68,10 @@ START_TEST(every_route_is_found_by_its_own_path)
     ck_assert(kvp_exchange_parse(ex));
     int result = kvp_route_match(ex, route->flags & KVP_ROUTE_OPEN);
 
-    ck_assert_msg(result == 0 && ex->route == route, "%s %s", route->method, path);
+    if (route->flags & (kvp_exchange_is_hsm(ex) ? KVP_ROUTE_HSM : KVP_ROUTE_VAULT))
+        ck_assert_msg(result == 0 && ex->route == route, "%s %s", route->method, path);
+    else
+        ck_assert_msg(result == 404, "%s %s: %d", route->method, path, result);
     kvp_exchange_free(ex);
 }
 END_TEST
@@ -88,7 +91,7 @@ START_TEST(every_route_has_an_operation_and_a_role_that_may_do_it)
             strcmp(kvp_roles[i].name, "Key Vault Administrator") != 0)
             vault_role |= kvp_role_allows(&kvp_roles[i], route->action);
         if (kvp_roles[i].kind == KVP_VAULT_HSM)
-            hsm_role |= kvp_role_allows(&kvp_roles[i], route->hsm_action);
+            hsm_role |= route->hsm_action && kvp_role_allows(&kvp_roles[i], route->hsm_action);
     }
     ck_assert_msg(vault_role || !(route->flags & KVP_ROUTE_VAULT), "%s", route->pattern);
     ck_assert_msg(hsm_role || !(route->flags & KVP_ROUTE_HSM), "%s", route->pattern);
@@ -125,7 +128,9 @@ START_TEST(a_role_without_the_action_is_refused_on_every_route)
 
     if ((route->flags & KVP_ROUTE_OPEN) || !(route->flags & KVP_ROUTE_VAULT))
         return;
-    kvp_test_principal(&vault, "secrets", "Key Vault Secrets User", token);
+    const char *other = strstr(route->action, "secrets/") ? "Key Vault Crypto Officer"
+                                                          : "Key Vault Secrets User";
+    kvp_test_principal(&vault, "other", other, token);
     path_of(route->pattern, path, sizeof(path));
     kvp_exchange *ex = kvp_test_request(&vault, route->method, path, token, "{}");
 
@@ -180,7 +185,7 @@ START_TEST(paths_are_read_as_clients_write_them)
         { "GET", "/keys/a/b/c/d/e/f/g/h/i/j?api-version=7.4", 404 },
         { "GET", "/keys", 400 },                      { "GET", "/keys?api-version=", 400 },
         { "GET", "/keys?API-Version=7.4", 200 },      { "GET", "/keys?x=1&api-version=7%2E4", 200 },
-        { "GET", "/secrets?api-version=7.4", 404 },   { "POST", "/rng?api-version=7.4", 404 },
+        { "GET", "/secrets?api-version=7.4", 200 },   { "POST", "/rng?api-version=7.4", 404 },
     };
     kvp_exchange *ex;
 
@@ -372,7 +377,7 @@ START_TEST(answers_name_the_host_that_was_asked)
 
     ex->target = kvp_strdup("/keys");
     ex->host = kvp_strdup(rows[_i][0]);
-    ck_assert(kvp_exchange_parse(ex));
+    ck_assert(kvp_exchange_select_vault(ex, NULL));
 
     ck_assert_str_eq(ex->base_url, rows[_i][1]);
     kvp_exchange_free(ex);

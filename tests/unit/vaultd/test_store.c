@@ -325,13 +325,15 @@ START_TEST(a_removed_principal_takes_its_tokens_along)
 
     kvp_test_principal(&vault, "someone", "Crypto User", token);
     ck_assert_int_eq(kvp_ident_digest(token, digest), KVP_OK);
-    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &grant, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant,
+                                          NULL), KVP_OK);
     ck_assert_str_eq(grant.principal.name, "someone");
     ck_assert_uint_eq(grant.assignment_count, 1);
 
     ck_assert_int_eq(kvp_store_principal_remove(vault.daemon.store, "SomeOne", NULL), KVP_OK);
 
-    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &grant, NULL),
+    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant,
+                                          NULL),
                      KVP_ERR_NOT_FOUND);
     ck_assert_int_eq(kvp_store_principal_remove(vault.daemon.store, "someone", NULL),
                      KVP_ERR_NOT_FOUND);
@@ -347,7 +349,8 @@ START_TEST(a_principal_name_is_given_once)
 
     ck_assert_int_eq(kvp_principal_make("Administrator", &principal, secret, NULL), KVP_OK);
 
-    ck_assert_int_eq(kvp_store_principal_add(vault.daemon.store, &principal, roles, &error),
+    ck_assert_int_eq(kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &principal,
+                                             roles, "/", &error),
                      KVP_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "already"));
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Microsoft's Python clients, as Debian packages them, against keyvaultd; ./run prepares what they need.
+"""Microsoft's Python clients, as Debian packages them, against keyvaultd; ./run prepares them.
 
 In short what sdk/ does at length: other code of the same maker, a real MSAL, an older age, and the
 administration client of a Managed HSM.
@@ -20,7 +20,8 @@ from azure.keyvault.administration import (
     KeyVaultAccessControlClient, KeyVaultDataAction, KeyVaultPermission, KeyVaultRoleScope)
 from azure.keyvault.certificates import (
     AdministratorContact, CertificateClient, CertificateContact, CertificatePolicy)
-from azure.keyvault.keys import KeyClient, KeyRotationLifetimeAction, KeyRotationPolicy, KeyRotationPolicyAction
+from azure.keyvault.keys import (
+    KeyClient, KeyRotationLifetimeAction, KeyRotationPolicy, KeyRotationPolicyAction)
 from azure.keyvault.keys.crypto import (
     CryptographyClient, EncryptionAlgorithm, KeyWrapAlgorithm, SignatureAlgorithm)
 from azure.keyvault.secrets import SecretClient
@@ -49,6 +50,10 @@ def refused(kind, status, call):
         assert error.status_code == status, f"{error.status_code} instead of {status}"
         return error
     raise AssertionError("not refused")
+
+
+def absent(call):
+    return refused(ResourceNotFoundError, 404, call)
 
 
 class Credential:
@@ -105,12 +110,13 @@ def keys():
         client.begin_recover_deleted_key("py-life", _polling_interval=0.1).result()
         client.begin_delete_key("py-life", _polling_interval=0.1).result()
         client.purge_deleted_key("py-life")
-        refused(ResourceNotFoundError, 404, lambda: client.get_deleted_key("py-life"))
+        absent(lambda: client.get_deleted_key("py-life"))
         assert client.restore_key_backup(backup).id == second.id
 
     def rotation():
         client.create_rsa_key("py-rotate")
-        action = KeyRotationLifetimeAction(KeyRotationPolicyAction.rotate, time_before_expiry="P30D")
+        action = KeyRotationLifetimeAction(
+            KeyRotationPolicyAction.rotate, time_before_expiry="P30D")
         client.update_key_rotation_policy(
             "py-rotate", KeyRotationPolicy(), lifetime_actions=[action], expires_in="P90D")
         assert client.get_key_rotation_policy("py-rotate").expires_in == "P90D"
@@ -120,7 +126,7 @@ def keys():
     check("the life of a key", life)
     check("rotation", rotation)
     check("all keys", lambda: list(client.list_properties_of_keys(max_page_size=1)))
-    check("no such key", lambda: refused(ResourceNotFoundError, 404, lambda: client.get_key("py-none")))
+    check("no such key", lambda: absent(lambda: client.get_key("py-none")))
     if key:
         cryptography(key)
 
@@ -136,14 +142,17 @@ def cryptography(key):
 
     def decrypt(algorithm):
         # The client encrypts locally; only decryption is the vault's.
-        assert crypto.decrypt(algorithm, crypto.encrypt(algorithm, b"secret").ciphertext).plaintext == b"secret"
+        ciphertext = crypto.encrypt(algorithm, b"secret").ciphertext
+        assert crypto.decrypt(algorithm, ciphertext).plaintext == b"secret"
 
     def unwrap(algorithm):
-        assert crypto.unwrap_key(algorithm, crypto.wrap_key(algorithm, b"k" * 32).encrypted_key).key == b"k" * 32
+        wrapped = crypto.wrap_key(algorithm, b"k" * 32).encrypted_key
+        assert crypto.unwrap_key(algorithm, wrapped).key == b"k" * 32
 
     for algorithm in (SignatureAlgorithm.rs256, SignatureAlgorithm.ps256):
         check(f"sign {algorithm.value}", lambda a=algorithm: sign(a))
-    for algorithm in (EncryptionAlgorithm.rsa1_5, EncryptionAlgorithm.rsa_oaep, EncryptionAlgorithm.rsa_oaep_256):
+    for algorithm in (EncryptionAlgorithm.rsa1_5, EncryptionAlgorithm.rsa_oaep,
+                      EncryptionAlgorithm.rsa_oaep_256):
         check(f"decrypt {algorithm.value}", lambda a=algorithm: decrypt(a))
     for algorithm in (KeyWrapAlgorithm.rsa_oaep, KeyWrapAlgorithm.rsa_oaep_256):
         check(f"unwrap {algorithm.value}", lambda a=algorithm: unwrap(a))
@@ -153,7 +162,7 @@ def secrets():
     client = SecretClient(VAULT, vault_credential, **OPTIONS)
 
     def life():
-        secret = client.set_secret("py-secret", "välue", content_type="text/plain", tags={"a": "b"})
+        secret = client.set_secret("py-secret", "välue", content_type="text/plain", tags={})
         assert client.get_secret("py-secret").value == "välue"
         client.update_secret_properties("py-secret", secret.properties.version, enabled=False)
         refused(HttpResponseError, 403, lambda: client.get_secret("py-secret"))
@@ -175,7 +184,8 @@ def certificates():
 
     def life():
         policy = CertificatePolicy.get_default()
-        made = client.begin_create_certificate("py-cert", policy=policy, _polling_interval=0.1).result()
+        poller = client.begin_create_certificate("py-cert", policy=policy, _polling_interval=0.1)
+        made = poller.result()
         assert hashlib.sha1(made.cer).digest() == made.properties.x509_thumbprint
         client.update_certificate_properties("py-cert", tags={"a": "b"})
         assert client.get_certificate("py-cert").properties.tags == {"a": "b"}
@@ -193,7 +203,7 @@ def certificates():
         assert client.get_issuer("py-issuer").account_id == "x"
         assert "py-issuer" in [i.name for i in client.list_properties_of_issuers()]
         client.delete_issuer("py-issuer")
-        refused(ResourceNotFoundError, 404, lambda: client.get_issuer("py-issuer"))
+        absent(lambda: client.get_issuer("py-issuer"))
 
     def contacts():
         client.set_contacts([CertificateContact(email="a@b", name="n", phone="1")])
@@ -216,20 +226,22 @@ def administration():
     def custom():
         name = str(uuid.uuid4())
         permission = KeyVaultPermission(data_actions=[KeyVaultDataAction.READ_HSM_KEY])
-        client.set_role_definition(KeyVaultRoleScope.GLOBAL, name=name, role_name="wire", permissions=[permission])
+        client.set_role_definition(
+            KeyVaultRoleScope.GLOBAL, name=name, role_name="wire", permissions=[permission])
         read = client.get_role_definition(KeyVaultRoleScope.GLOBAL, name)
         assert read.role_name == "wire" and read.role_type == "CustomRole"
         client.delete_role_definition(KeyVaultRoleScope.GLOBAL, name)
-        refused(ResourceNotFoundError, 404, lambda: client.get_role_definition(KeyVaultRoleScope.GLOBAL, name))
+        absent(lambda: client.get_role_definition(KeyVaultRoleScope.GLOBAL, name))
 
     def assignments(roles):
         name, principal = str(uuid.uuid4()), str(uuid.uuid4())
         made = client.create_role_assignment(
             KeyVaultRoleScope.KEYS, roles["Managed HSM Crypto User"].id, principal, name=name)
-        assert made.properties.principal_id == principal and made.properties.scope == KeyVaultRoleScope.KEYS
+        assert made.properties.principal_id == principal
+        assert made.properties.scope == KeyVaultRoleScope.KEYS
         assert name in [a.name for a in client.list_role_assignments(KeyVaultRoleScope.KEYS)]
         client.delete_role_assignment(KeyVaultRoleScope.KEYS, name)
-        refused(ResourceNotFoundError, 404, lambda: client.get_role_assignment(KeyVaultRoleScope.KEYS, name))
+        absent(lambda: client.get_role_assignment(KeyVaultRoleScope.KEYS, name))
 
     roles = check("role definitions of a Managed HSM", definitions)
     check("a role definition of our own", custom)
@@ -243,7 +255,8 @@ def administration():
 
     def symmetric(key):
         crypto = CryptographyClient(key, hsm_credential, **OPTIONS)
-        out = crypto.encrypt(EncryptionAlgorithm.a256_gcm, b"plain", additional_authenticated_data=b"aad")
+        out = crypto.encrypt(
+            EncryptionAlgorithm.a256_gcm, b"plain", additional_authenticated_data=b"aad")
         back = crypto.decrypt(EncryptionAlgorithm.a256_gcm, out.ciphertext, iv=out.iv,
                               authentication_tag=out.tag, additional_authenticated_data=b"aad")
         assert back.plaintext == b"plain"

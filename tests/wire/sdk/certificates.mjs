@@ -15,8 +15,12 @@ const selfSigned = { issuerName: "Self", subject: "CN=wire.example" };
 function openssl(work) {
     const dir = mkdtempSync(join(tmpdir(), "kvp-wire."));
     try {
-        return work((...args) => execFileSync("openssl", args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] }),
-            (name) => readFileSync(join(dir, name)), (name, data) => writeFileSync(join(dir, name), data));
+        return work(
+            (...args) =>
+                execFileSync("openssl", args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] }),
+            (name) => readFileSync(join(dir, name)),
+            (name, data) => writeFileSync(join(dir, name), data),
+        );
     } finally {
         rmSync(dir, { recursive: true });
     }
@@ -28,11 +32,22 @@ const create = (name, policy, options = {}) =>
 async function selfSignedOnes() {
     const name = vault.name("cert");
     const made = await check("beginCreateCertificate, self-signed", async () => {
-        const made = await create(name, {
-            ...selfSigned, keyType: "RSA", keySize: 2048, validityInMonths: 6,
-            subjectAlternativeNames: { dnsNames: ["a.example", "b.example"], emails: ["c@example"] },
-            keyUsage: ["digitalSignature", "keyEncipherment"], enhancedKeyUsage: ["1.3.6.1.5.5.7.3.1"],
-        }, { tags: { t: "1" } });
+        const made = await create(
+            name,
+            {
+                ...selfSigned,
+                keyType: "RSA",
+                keySize: 2048,
+                validityInMonths: 6,
+                subjectAlternativeNames: {
+                    dnsNames: ["a.example", "b.example"],
+                    emails: ["c@example"],
+                },
+                keyUsage: ["digitalSignature", "keyEncipherment"],
+                enhancedKeyUsage: ["1.3.6.1.5.5.7.3.1"],
+            },
+            { tags: { t: "1" } },
+        );
         const x509 = new X509Certificate(made.cer);
         assert.equal(x509.subject, "CN=wire.example");
         assert.equal(x509.issuer, "CN=wire.example");
@@ -40,7 +55,10 @@ async function selfSignedOnes() {
         assert.match(x509.subjectAltName, /DNS:a\.example, DNS:b\.example/);
         const days = (new Date(x509.validTo) - Date.now()) / 86400000;
         assert.ok(days > 175 && days < 190, `valid for ${days} days`);
-        assert.equal(hex(made.properties.x509Thumbprint), createHash("sha1").update(made.cer).digest("hex"));
+        assert.equal(
+            hex(made.properties.x509Thumbprint),
+            createHash("sha1").update(made.cer).digest("hex"),
+        );
         assert.equal(made.policy.issuerName, "Self");
         assert.deepEqual(made.properties.tags, { t: "1" });
         assert.equal(made.keyId, `${vault.url}/keys/${name}/${made.properties.version}`);
@@ -59,8 +77,14 @@ async function selfSignedOnes() {
         openssl((run, read, write) => {
             write("a.pfx", Buffer.from(secret.value, "base64"));
             run("pkcs12", "-in", "a.pfx", "-passin", "pass:", "-nodes", "-out", "a.pem");
-            const own = createPublicKey(createPrivateKey(read("a.pem"))).export({ type: "spki", format: "der" });
-            const shown = new X509Certificate(made.cer).publicKey.export({ type: "spki", format: "der" });
+            const own = createPublicKey(createPrivateKey(read("a.pem"))).export({
+                type: "spki",
+                format: "der",
+            });
+            const shown = new X509Certificate(made.cer).publicKey.export({
+                type: "spki",
+                format: "der",
+            });
             assert.equal(hex(own), hex(shown));
         });
     });
@@ -70,22 +94,34 @@ async function selfSignedOnes() {
         assert.equal(result.length, 256);
     });
     await check("secret and key of a certificate cannot be deleted alone", async () => {
-        await refused(403, "Forbidden", () => vault.secrets().beginDeleteSecret(name, quick),
-            "SecretManagedByKeyVault");
+        await refused(
+            403,
+            "Forbidden",
+            () => vault.secrets().beginDeleteSecret(name, quick),
+            "SecretManagedByKeyVault",
+        );
         await refused(403, "Forbidden", () => vault.keys().beginDeleteKey(name, quick));
     });
     await check("versions of a certificate", async () => {
         const next = await create(name, selfSigned);
         assert.notEqual(next.properties.version, made.properties.version);
         const all = await collect(client.listPropertiesOfCertificateVersions(name));
-        assert.deepEqual(all.map((p) => p.version), [made, next].map((c) => c.properties.version).sort());
+        assert.deepEqual(
+            all.map((p) => p.version),
+            [made, next].map((c) => c.properties.version).sort(),
+        );
         const old = await client.getCertificateVersion(name, made.properties.version);
         assert.equal(hex(old.cer), hex(made.cer));
-        assert.equal((await client.getCertificate(name)).properties.version, next.properties.version);
+        assert.equal(
+            (await client.getCertificate(name)).properties.version,
+            next.properties.version,
+        );
     });
     await check("updateCertificateProperties", async () => {
         const changed = await client.updateCertificateProperties(name, made.properties.version, {
-            enabled: false, tags: { u: "2" } });
+            enabled: false,
+            tags: { u: "2" },
+        });
         assert.equal(changed.properties.enabled, false);
         assert.deepEqual(changed.properties.tags, { u: "2" });
     });
@@ -95,7 +131,11 @@ async function kinds() {
     for (const curve of ["P-256", "P-384", "P-521"]) {
         await check(`an EC certificate on ${curve}`, async () => {
             const made = await create(vault.name("cert"), {
-                ...selfSigned, keyType: "EC", keyCurveName: curve, keyUsage: ["digitalSignature"] });
+                ...selfSigned,
+                keyType: "EC",
+                keyCurveName: curve,
+                keyUsage: ["digitalSignature"],
+            });
             const x509 = new X509Certificate(made.cer);
             assert.equal(x509.publicKey.asymmetricKeyType, "ec");
             assert.ok(x509.verify(x509.publicKey));
@@ -106,13 +146,22 @@ async function kinds() {
         const made = await create(name, { ...selfSigned, contentType: "application/x-pem-file" });
         const secret = await vault.secrets().getSecret(name);
         assert.equal(secret.properties.contentType, "application/x-pem-file");
-        assert.equal(hex(new X509Certificate(secret.value.slice(secret.value.indexOf("-----BEGIN CERT"))).raw),
-            hex(made.cer));
+        assert.equal(
+            hex(
+                new X509Certificate(secret.value.slice(secret.value.indexOf("-----BEGIN CERT")))
+                    .raw,
+            ),
+            hex(made.cer),
+        );
         assert.equal(createPrivateKey(secret.value).asymmetricKeyType, "rsa");
     });
     await check("a key that cannot be exported stays", async () => {
         const name = vault.name("cert");
-        await create(name, { ...selfSigned, exportable: false, contentType: "application/x-pem-file" });
+        await create(name, {
+            ...selfSigned,
+            exportable: false,
+            contentType: "application/x-pem-file",
+        });
         const secret = await vault.secrets().getSecret(name);
         assert.doesNotMatch(secret.value, /PRIVATE KEY/);
         assert.match(secret.value, /BEGIN CERTIFICATE/);
@@ -121,7 +170,8 @@ async function kinds() {
         const name = vault.name("cert");
         const one = await create(name, { ...selfSigned, reuseKey: true });
         const two = await create(name, { ...selfSigned, reuseKey: true });
-        const spki = (c) => hex(new X509Certificate(c.cer).publicKey.export({ type: "spki", format: "der" }));
+        const spki = (c) =>
+            hex(new X509Certificate(c.cer).publicKey.export({ type: "spki", format: "der" }));
         assert.equal(spki(two), spki(one));
         assert.notEqual(two.properties.version, one.properties.version);
     });
@@ -130,12 +180,21 @@ async function kinds() {
 async function merged() {
     const name = vault.name("merge");
     const poller = await check("a certificate of an unknown issuer waits", async () => {
-        const poller = await client.beginCreateCertificate(name, {
-            issuerName: "Unknown", subject: "CN=merged.example", certificateTransparency: false }, quick);
+        const poller = await client.beginCreateCertificate(
+            name,
+            {
+                issuerName: "Unknown",
+                subject: "CN=merged.example",
+                certificateTransparency: false,
+            },
+            quick,
+        );
         const operation = poller.getOperationState().certificateOperation;
         assert.equal(operation.status, "inProgress");
-        assert.equal(operation.statusDetails,
-            "Pending certificate created. Please Perform Merge to complete the request.");
+        assert.equal(
+            operation.statusDetails,
+            "Pending certificate created. Please Perform Merge to complete the request.",
+        );
         return poller;
     });
     if (!poller) return;
@@ -143,24 +202,73 @@ async function merged() {
         const { csr } = poller.getOperationState().certificateOperation;
         const leaf = openssl((run, read, write) => {
             write("csr.der", csr);
-            run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
-                "-subj", "/CN=CA", "-days", "30");
+            run(
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                "ca.key",
+                "-out",
+                "ca.pem",
+                "-subj",
+                "/CN=CA",
+                "-days",
+                "30",
+            );
             run("req", "-inform", "DER", "-in", "csr.der", "-verify", "-out", "csr.pem");
-            run("x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "30", "-outform", "DER", "-out", "leaf.der");
+            run(
+                "x509",
+                "-req",
+                "-in",
+                "csr.pem",
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca.key",
+                "-CAcreateserial",
+                "-days",
+                "30",
+                "-outform",
+                "DER",
+                "-out",
+                "leaf.der",
+            );
             return read("leaf.der");
         });
         const made = await client.mergeCertificate(name, [leaf]);
         assert.equal(hex(made.cer), hex(leaf));
         assert.equal((await poller.pollUntilDone()).properties.version, made.properties.version);
-        assert.equal((await vault.crypto(made.keyId).sign("RS256", createHash("sha256").digest())).result.length, 256);
+        assert.equal(
+            (await vault.crypto(made.keyId).sign("RS256", createHash("sha256").digest())).result
+                .length,
+            256,
+        );
     });
     const other = vault.name("merge");
     await check("a certificate of another key is not merged", async () => {
-        await client.beginCreateCertificate(other, { issuerName: "Unknown", subject: "CN=x" }, quick);
+        await client.beginCreateCertificate(
+            other,
+            { issuerName: "Unknown", subject: "CN=x" },
+            quick,
+        );
         const leaf = openssl((run, read) => {
-            run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k", "-outform", "DER", "-out", "c",
-                "-subj", "/CN=x");
+            run(
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                "k",
+                "-outform",
+                "DER",
+                "-out",
+                "c",
+                "-subj",
+                "/CN=x",
+            );
             return read("c");
         });
         await refused(400, "BadParameter", () => client.mergeCertificate(other, [leaf]));
@@ -170,35 +278,82 @@ async function merged() {
         await waiting.cancelOperation();
         const deleted = await client.deleteCertificateOperation(other);
         assert.equal(deleted.cancellationRequested, true);
-        await refused(404, "PendingCertificateNotFound", () => client.deleteCertificateOperation(other));
+        await refused(404, "PendingCertificateNotFound", () =>
+            client.deleteCertificateOperation(other),
+        );
     });
 }
 
 async function imported() {
     const files = openssl((run, read) => {
-        run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
-            "-subj", "/O=Wire/CN=imported.example", "-days", "100", "-addext", "subjectAltName=DNS:imported.example");
-        run("pkcs12", "-export", "-inkey", "key.pem", "-in", "cert.pem", "-out", "all.pfx", "-passout", "pass:secret");
+        run(
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+            "-subj",
+            "/O=Wire/CN=imported.example",
+            "-days",
+            "100",
+            "-addext",
+            "subjectAltName=DNS:imported.example",
+        );
+        run(
+            "pkcs12",
+            "-export",
+            "-inkey",
+            "key.pem",
+            "-in",
+            "cert.pem",
+            "-out",
+            "all.pfx",
+            "-passout",
+            "pass:secret",
+        );
         run("x509", "-in", "cert.pem", "-outform", "DER", "-out", "cert.der");
-        return { pfx: read("all.pfx"), pem: Buffer.concat([read("key.pem"), read("cert.pem")]), der: read("cert.der") };
+        return {
+            pfx: read("all.pfx"),
+            pem: Buffer.concat([read("key.pem"), read("cert.pem")]),
+            der: read("cert.der"),
+        };
     });
     const good = (made) => {
         assert.equal(hex(made.cer), hex(files.der));
         assert.equal(made.policy.subject.replace(/\s/g, "").includes("CN=imported.example"), true);
         assert.equal(made.policy.issuerName, "Unknown");
         assert.equal(made.policy.keySize, 2048);
-        assert.equal(made.properties.expiresOn.getTime(), new Date(new X509Certificate(files.der).validTo).getTime());
+        assert.equal(
+            made.properties.expiresOn.getTime(),
+            new Date(new X509Certificate(files.der).validTo).getTime(),
+        );
     };
     await check("importCertificate, PFX with password", async () =>
-        good(await client.importCertificate(vault.name("import"), files.pfx, { password: "secret" })));
+        good(
+            await client.importCertificate(vault.name("import"), files.pfx, { password: "secret" }),
+        ),
+    );
     await check("importCertificate, PEM", async () =>
-        good(await client.importCertificate(vault.name("import"), files.pem, {
-            policy: { contentType: "application/x-pem-file" } })));
+        good(
+            await client.importCertificate(vault.name("import"), files.pem, {
+                policy: { contentType: "application/x-pem-file" },
+            }),
+        ),
+    );
     await check("importCertificate, PFX with a wrong password", () =>
         refused(400, "BadParameter", () =>
-            client.importCertificate(vault.name("import"), files.pfx, { password: "wrong" })));
+            client.importCertificate(vault.name("import"), files.pfx, { password: "wrong" }),
+        ),
+    );
     await check("importCertificate of garbage", () =>
-        refused(400, "BadParameter", () => client.importCertificate(vault.name("import"), bytes("garbage"))));
+        refused(400, "BadParameter", () =>
+            client.importCertificate(vault.name("import"), bytes("garbage")),
+        ),
+    );
 }
 
 async function policies() {
@@ -215,8 +370,12 @@ async function policies() {
     });
     await check("updateCertificatePolicy", async () => {
         const changed = await client.updateCertificatePolicy(name, {
-            issuerName: "Self", subject: "CN=changed", validityInMonths: 24, keySize: 3072,
-            lifetimeActions: [{ action: "EmailContacts", daysBeforeExpiry: 30 }] });
+            issuerName: "Self",
+            subject: "CN=changed",
+            validityInMonths: 24,
+            keySize: 3072,
+            lifetimeActions: [{ action: "EmailContacts", daysBeforeExpiry: 30 }],
+        });
         assert.equal(changed.subject, "CN=changed");
         const read = await client.getCertificatePolicy(name);
         assert.equal(read.validityInMonths, 24);
@@ -229,8 +388,13 @@ async function issuersAndContacts() {
     const name = vault.name("issuer");
     await check("createIssuer", async () => {
         const issuer = await client.createIssuer(name, "Test", {
-            accountId: "keyvaultuser", password: "secret", organizationId: "org",
-            administratorContacts: [{ firstName: "John", lastName: "Doe", email: "admin@example", phone: "4255555555" }] });
+            accountId: "keyvaultuser",
+            password: "secret",
+            organizationId: "org",
+            administratorContacts: [
+                { firstName: "John", lastName: "Doe", email: "admin@example", phone: "4255555555" },
+            ],
+        });
         assert.equal(issuer.name, name);
         assert.equal(issuer.provider, "Test");
     });
@@ -244,7 +408,10 @@ async function issuersAndContacts() {
         const issuer = await client.updateIssuer(name, { accountId: "other", enabled: false });
         assert.equal(issuer.accountId, "other");
         const all = await collect(client.listPropertiesOfIssuers());
-        assert.deepEqual(all.filter((i) => i.name === name).map((i) => i.provider), ["Test"]);
+        assert.deepEqual(
+            all.filter((i) => i.name === name).map((i) => i.provider),
+            ["Test"],
+        );
     });
     await check("deleteIssuer", async () => {
         await client.deleteIssuer(name);
@@ -252,10 +419,16 @@ async function issuersAndContacts() {
     });
     await check("contacts", async () => {
         await refused(404, "ContactsNotFound", () => client.getContacts());
-        const contacts = [{ email: "a@b.example", name: "a", phone: "1" }, { email: "c@d.example" }];
+        const contacts = [
+            { email: "a@b.example", name: "a", phone: "1" },
+            { email: "c@d.example" },
+        ];
         const set = await client.setContacts(contacts);
         assert.equal(set.length, 2);
-        assert.deepEqual((await client.getContacts()).map((c) => c.email), ["a@b.example", "c@d.example"]);
+        assert.deepEqual(
+            (await client.getContacts()).map((c) => c.email),
+            ["a@b.example", "c@d.example"],
+        );
         await client.deleteContacts();
         await refused(404, "ContactsNotFound", () => client.getContacts());
     });
@@ -288,7 +461,11 @@ async function gone() {
         await client.purgeDeletedCertificate(name);
         const back = await client.restoreCertificateBackup(backup);
         assert.equal(hex(back.cer), hex(made.cer));
-        assert.equal((await vault.crypto(made.keyId).sign("RS256", createHash("sha256").digest())).result.length, 256);
+        assert.equal(
+            (await vault.crypto(made.keyId).sign("RS256", createHash("sha256").digest())).result
+                .length,
+            256,
+        );
     });
     await check("listPropertiesOfCertificates", async () => {
         const all = await collect(client.listPropertiesOfCertificates());
@@ -296,7 +473,8 @@ async function gone() {
         assert.equal(hex(mine.x509Thumbprint), hex(made.properties.x509Thumbprint));
     });
     await check("a certificate that does not exist", () =>
-        refused(404, "CertificateNotFound", () => client.getCertificate("nothing")));
+        refused(404, "CertificateNotFound", () => client.getCertificate("nothing")),
+    );
 }
 
 export async function run() {

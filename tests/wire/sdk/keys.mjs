@@ -33,7 +33,12 @@ async function made() {
         assert.equal(key.keyType, "RSA-HSM");
         assert.match(key.properties.hsmPlatform, /^[12]$/);
     });
-    for (const [curve, width] of [["P-256", 32], ["P-384", 48], ["P-521", 66], ["P-256K", 32]]) {
+    for (const [curve, width] of [
+        ["P-256", 32],
+        ["P-384", 48],
+        ["P-521", 66],
+        ["P-256K", 32],
+    ]) {
         await check(`createEcKey ${curve}`, async () => {
             const key = await client.createEcKey(vault.name("ec"), { curve });
             assert.equal(key.keyType, "EC");
@@ -47,7 +52,11 @@ async function made() {
         const notBefore = seconds(-1000);
         const expiresOn = seconds(year);
         const key = await client.createKey(vault.name("attr"), "RSA", {
-            enabled: false, notBefore, expiresOn, keyOps: ["sign"], tags: { project: "wire", empty: "" },
+            enabled: false,
+            notBefore,
+            expiresOn,
+            keyOps: ["sign"],
+            tags: { project: "wire", empty: "" },
         });
         assert.equal(key.properties.enabled, false);
         assert.deepEqual(key.properties.notBefore, notBefore);
@@ -73,7 +82,9 @@ async function imported() {
                 if (jwk[part]) wire[part] = Buffer.from(jwk[part], "base64url");
             }
             if (jwk.crv) wire.crv = name;
-            const key = await client.importKey(vault.name("import"), wire, { tags: { from: "test" } });
+            const key = await client.importKey(vault.name("import"), wire, {
+                tags: { from: "test" },
+            });
             assert.equal(key.keyType, jwk.kty);
             assert.deepEqual(Buffer.from(key.key.n ?? key.key.x), Buffer.from(wire.n ?? wire.x));
             assert.equal(key.key.d, undefined, "the private part came back");
@@ -81,29 +92,43 @@ async function imported() {
         });
     }
     await check("importKey without a key", () =>
-        refused(400, "BadParameter", () => client.importKey(vault.name("import"), {})));
+        refused(400, "BadParameter", () => client.importKey(vault.name("import"), {})),
+    );
 }
 
 async function versions() {
     const name = vault.name("versions");
     const first = await check("first version", () => client.createEcKey(name));
-    const second = await check("second version", () => client.createEcKey(name, { curve: "P-384" }));
+    const second = await check("second version", () =>
+        client.createEcKey(name, { curve: "P-384" }),
+    );
     if (!first || !second) return;
-    await check("getKey gives the newest version", async () => sameKey(await client.getKey(name), second));
+    await check("getKey gives the newest version", async () =>
+        sameKey(await client.getKey(name), second),
+    );
     await check("getKey of an old version", async () =>
-        sameKey(await client.getKey(name, { version: first.properties.version }), first));
+        sameKey(await client.getKey(name, { version: first.properties.version }), first),
+    );
     await check("names are the same in any case", async () =>
-        sameKey(await client.getKey(name.toUpperCase()), second));
+        sameKey(await client.getKey(name.toUpperCase()), second),
+    );
     await check("listPropertiesOfKeyVersions", async () => {
         const all = await collect(client.listPropertiesOfKeyVersions(name));
-        assert.deepEqual(all.map((p) => p.version), [first, second].map((k) => k.properties.version).sort());
+        assert.deepEqual(
+            all.map((p) => p.version),
+            [first, second].map((k) => k.properties.version).sort(),
+        );
     });
     await check("listPropertiesOfKeyVersions of nothing", async () =>
-        assert.deepEqual(await collect(client.listPropertiesOfKeyVersions("no-such-key")), []));
+        assert.deepEqual(await collect(client.listPropertiesOfKeyVersions("no-such-key")), []),
+    );
     await check("updateKeyProperties", async () => {
         const expiresOn = seconds(year);
         const changed = await client.updateKeyProperties(name, second.properties.version, {
-            enabled: false, expiresOn, keyOps: ["verify"], tags: { a: "1" },
+            enabled: false,
+            expiresOn,
+            keyOps: ["verify"],
+            tags: { a: "1" },
         });
         assert.equal(changed.id, second.id);
         assert.equal(changed.properties.enabled, false);
@@ -128,13 +153,16 @@ async function rotation() {
     await check("rotation policy when none was set", async () => {
         const policy = await client.getKeyRotationPolicy(name);
         assert.deepEqual(policy.lifetimeActions, [
-            { action: "Notify", timeAfterCreate: undefined, timeBeforeExpiry: "P30D" }]);
+            { action: "Notify", timeAfterCreate: undefined, timeBeforeExpiry: "P30D" },
+        ]);
     });
     await check("updateKeyRotationPolicy", async () => {
         const policy = await client.updateKeyRotationPolicy(name, {
             expiresIn: "P90D",
-            lifetimeActions: [{ action: "Rotate", timeBeforeExpiry: "P30D" },
-                { action: "Notify", timeBeforeExpiry: "P20D" }],
+            lifetimeActions: [
+                { action: "Rotate", timeBeforeExpiry: "P30D" },
+                { action: "Notify", timeBeforeExpiry: "P20D" },
+            ],
         });
         assert.equal(policy.expiresIn, "P90D");
         assert.equal(policy.id, `${vault.url}/keys/${name}/rotationpolicy`);
@@ -143,8 +171,13 @@ async function rotation() {
     await check("getKeyRotationPolicy", async () => {
         const policy = await client.getKeyRotationPolicy(name);
         assert.equal(policy.expiresIn, "P90D");
-        assert.deepEqual(policy.lifetimeActions.map((a) => [a.action, a.timeBeforeExpiry]),
-            [["Rotate", "P30D"], ["Notify", "P20D"]]);
+        assert.deepEqual(
+            policy.lifetimeActions.map((a) => [a.action, a.timeBeforeExpiry]),
+            [
+                ["Rotate", "P30D"],
+                ["Notify", "P20D"],
+            ],
+        );
     });
     await check("rotateKey", async () => {
         const next = await client.rotateKey(name);
@@ -168,16 +201,19 @@ async function gone() {
         assert.ok(deleted.properties.scheduledPurgeDate > deleted.properties.deletedOn);
     });
     await check("a deleted key cannot be read", () =>
-        refused(404, "KeyNotFound", () => client.getKey(name)));
+        refused(404, "KeyNotFound", () => client.getKey(name)),
+    );
     await check("its name cannot be used again", () =>
-        refused(409, "Conflict", () => client.createEcKey(name), "ObjectIsDeletedButRecoverable"));
+        refused(409, "Conflict", () => client.createEcKey(name), "ObjectIsDeletedButRecoverable"),
+    );
     await check("getDeletedKey", async () => sameKey(await client.getDeletedKey(name), key));
     await check("listDeletedKeys", async () => {
         const all = await collect(client.listDeletedKeys());
         assert.equal(all.filter((k) => k.name === name).length, 1);
     });
     await check("beginRecoverDeletedKey", async () =>
-        sameKey(await finished(client.beginRecoverDeletedKey(name, quick)), key));
+        sameKey(await finished(client.beginRecoverDeletedKey(name, quick)), key),
+    );
     await check("backup, delete, purge, restore", async () => {
         const backup = await client.backupKey(name);
         assert.ok(backup.length > 100);
@@ -188,7 +224,8 @@ async function gone() {
         await refused(409, "Conflict", () => client.restoreKeyBackup(backup));
     });
     await check("a backup that is none", () =>
-        refused(400, "Malformed backup blob", () => client.restoreKeyBackup(new Uint8Array(1000))));
+        refused(400, "Malformed backup blob", () => client.restoreKeyBackup(new Uint8Array(1000))),
+    );
 }
 
 async function paging() {
@@ -204,7 +241,10 @@ async function paging() {
             assert.ok(page.length <= 25, `${page.length} in a page`);
             found.push(...page.map((p) => p.name));
         }
-        assert.deepEqual(found.filter((n) => n.startsWith("page-")), names);
+        assert.deepEqual(
+            found.filter((n) => n.startsWith("page-")),
+            names,
+        );
         assert.equal(new Set(found).size, found.length);
     });
     await check("pages of 7", async () => {
@@ -213,7 +253,10 @@ async function paging() {
             assert.ok(page.length <= 7, `${page.length} in a page`);
             found.push(...page.map((p) => p.name));
         }
-        assert.deepEqual(found.filter((n) => n.startsWith("page-")), names);
+        assert.deepEqual(
+            found.filter((n) => n.startsWith("page-")),
+            names,
+        );
     });
 }
 

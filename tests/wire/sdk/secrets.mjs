@@ -11,9 +11,17 @@ async function values() {
     const expiresOn = new Date(1000 * 1999999999);
     const first = await check("setSecret", async () => {
         const secret = await client.setSecret(name, "välue \u{1f511}", {
-            contentType: "text/plain", tags: { a: "b" }, notBefore, expiresOn, enabled: true });
+            contentType: "text/plain",
+            tags: { a: "b" },
+            notBefore,
+            expiresOn,
+            enabled: true,
+        });
         assert.equal(secret.value, "välue \u{1f511}");
-        assert.equal(secret.properties.id, `${vault.url}/secrets/${name}/${secret.properties.version}`);
+        assert.equal(
+            secret.properties.id,
+            `${vault.url}/secrets/${name}/${secret.properties.version}`,
+        );
         assert.match(secret.properties.version, /^[0-9a-f]{32}$/);
         assert.equal(secret.properties.contentType, "text/plain");
         assert.deepEqual(secret.properties.tags, { a: "b" });
@@ -22,7 +30,9 @@ async function values() {
         recent(secret.properties.createdOn);
         return secret;
     });
-    const second = await check("setSecret again makes a version", () => client.setSecret(name, "second"));
+    const second = await check("setSecret again makes a version", () =>
+        client.setSecret(name, "second"),
+    );
     if (!first || !second) return;
     await check("getSecret", async () => {
         assert.equal((await client.getSecret(name)).value, "second");
@@ -40,7 +50,10 @@ async function values() {
     });
     await check("updateSecretProperties", async () => {
         const changed = await client.updateSecretProperties(name, second.properties.version, {
-            contentType: "application/json", tags: { c: "d" }, enabled: false });
+            contentType: "application/json",
+            tags: { c: "d" },
+            enabled: false,
+        });
         assert.equal(changed.contentType, "application/json");
         assert.deepEqual(changed.tags, { c: "d" });
         assert.equal(changed.enabled, false);
@@ -52,7 +65,10 @@ async function values() {
     });
     await check("listPropertiesOfSecretVersions", async () => {
         const all = await collect(client.listPropertiesOfSecretVersions(name));
-        assert.deepEqual(all.map((p) => p.version), [first, second].map((s) => s.properties.version).sort());
+        assert.deepEqual(
+            all.map((p) => p.version),
+            [first, second].map((s) => s.properties.version).sort(),
+        );
         assert.ok(all.every((p) => p.value === undefined));
     });
 }
@@ -69,7 +85,12 @@ async function gone() {
     });
     await check("a deleted secret cannot be read or set", async () => {
         await refused(404, "SecretNotFound", () => client.getSecret(name));
-        await refused(409, "Conflict", () => client.setSecret(name, "x"), "ObjectIsDeletedButRecoverable");
+        await refused(
+            409,
+            "Conflict",
+            () => client.setSecret(name, "x"),
+            "ObjectIsDeletedButRecoverable",
+        );
     });
     await check("getDeletedSecret and listDeletedSecrets", async () => {
         assert.equal((await client.getDeletedSecret(name)).properties.id, secret.properties.id);
@@ -88,7 +109,9 @@ async function gone() {
         const restored = await client.restoreSecretBackup(backup);
         assert.equal(restored.version, secret.properties.version);
         assert.equal((await client.getSecret(name)).value, "value");
-        await refused(400, "Malformed backup blob", () => client.restoreSecretBackup(new Uint8Array(500)));
+        await refused(400, "Malformed backup blob", () =>
+            client.restoreSecretBackup(new Uint8Array(500)),
+        );
     });
 }
 
@@ -105,7 +128,10 @@ async function paging() {
             assert.ok(page.length <= 11);
             found.push(...page.map((p) => p.name));
         }
-        assert.deepEqual(found.filter((n) => n.startsWith("page-")), names);
+        assert.deepEqual(
+            found.filter((n) => n.startsWith("page-")),
+            names,
+        );
     });
 }
 
@@ -115,6 +141,9 @@ export async function run() {
     await paging();
     await check("a secret that does not exist", async () => {
         const error = await refused(404, "SecretNotFound", () => client.getSecret("nothing"));
-        assert.match(error.message, /^A secret with \(name\/id\) nothing was not found in this key vault\. /);
+        assert.match(
+            error.message,
+            /^A secret with \(name\/id\) nothing was not found in this key vault\. /,
+        );
     });
 }

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What the replay of recorded traffic is made of: recordings, a vault to talk to, and comparison."""
+"""What the replay of recorded traffic is made of: recordings, a vault, comparison."""

@@ -77,7 +77,7 @@ class Comparer:
         for name in actual:
             if name not in recorded:
                 where = f"{place}.{name}" if place else name
-                self.differ("extra", where, f"the service has no such member; got {brief(actual[name])}")
+                self.differ("extra", where, f"the service has none; got {brief(actual[name])}")
         self._together(actual, place)
 
     def _list(self, recorded, actual, place):
@@ -190,7 +190,7 @@ class Comparer:
         return url[len(self.mapping.base):] if url.startswith(self.mapping.base) else url
 
     def _ours(self, item):
-        """Must the item be in this server's list too? What the scenario made, and built-in roles."""
+        """Must the item be in this list too? What the scenario made, and built-in roles."""
         if isinstance(item, dict) and item.get("type") == "Microsoft.Authorization/roleDefinitions":
             return item.get("properties", {}).get("type") == "AKVBuiltInRole"
         parts = self._item_path(item, recorded=True).strip("/").split("/")
@@ -231,7 +231,8 @@ class Comparer:
         for w, g in zip(want, got):
             if w == g:
                 continue
-            if VERSION.fullmatch(w) and VERSION.fullmatch(g) and w not in self.mapping.known.values():
+            both = VERSION.fullmatch(w) and VERSION.fullmatch(g)
+            if both and w not in self.mapping.known.values():
                 self.mapping.learn(w, g)
             else:
                 self.differ("value", place, f"{expected} expected, got {brief(actual)}")
@@ -262,11 +263,11 @@ class Comparer:
         value = self._decode(B64URL, base64.urlsafe_b64decode, actual, place)
         if value is None:
             return
-        wanted = self._steady(recorded, actual, place)
-        if recorded in self.sent or wanted is not None:
-            other = decode(base64.urlsafe_b64decode, wanted or recorded)
+        wanted = recorded if recorded in self.sent else self._steady(recorded, actual, place)
+        if wanted is not None:
+            other = decode(base64.urlsafe_b64decode, wanted)
             if int.from_bytes(other, "big") != int.from_bytes(value, "big"):
-                self.differ("value", place, f"{brief(wanted or recorded)} expected, got {brief(actual)}")
+                self.differ("value", place, f"{brief(wanted)} expected, got {brief(actual)}")
             self.mapping.learn(recorded, actual)
             return
         name = place.rsplit(".", 1)[-1]

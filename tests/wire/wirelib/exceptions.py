@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The written list of what need not be equal: exceptions.json, read and applied.
 
-An entry selects exchanges (globs and comparisons, all of which must hold) and either leaves them out
-("skip") or allows differences ("allow": globs over "KIND PLACE"). Each has a reason. An entry that
-nothing needed any more is itself reported, so the list can only shrink.
+An entry selects exchanges (globs and comparisons, all of which must hold) and either leaves them
+out ("skip") or allows differences ("allow": globs over "KIND PLACE"). Each has a reason. An entry
+that nothing needed any more is itself reported, so the list can only shrink.
 """
 
 import fnmatch

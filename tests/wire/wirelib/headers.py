@@ -24,7 +24,8 @@ def on_401(answer, _exchange):
 
 def authorised(answer, exchange):
     """Some requests are refused before anybody is asked who may do what."""
-    return on_2xx(answer, exchange) or "x-ms-keyvault-rbac-assignment-id" in exchange.response["headers"]
+    recorded = exchange.response["headers"]
+    return on_2xx(answer, exchange) or "x-ms-keyvault-rbac-assignment-id" in recorded
 
 
 def with_body(answer, _exchange):
@@ -71,7 +72,8 @@ HEADERS = [
     ("x-ms-build-version", HSM, on_get, r"\S+"),
     ("date", VAULT, always, r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"),
     ("date", HSM, never, None),
-    ("www-authenticate", BOTH, on_401, r'Bearer authorization="https://[^"]+", resource="https://[^"]+"'),
+    ("www-authenticate", BOTH, on_401,
+     r'Bearer authorization="https://[^"]+", resource="https://[^"]+"'),
     ("etag", BOTH, never, None),
     ("x-powered-by", BOTH, never, None),
 ]
@@ -87,7 +89,7 @@ def differences(exchange, answer, base):
         if not when(answer, exchange):
             # Where the table does not ask for an optional one, only the plain "never" forbids it.
             if value is not None and when is never:
-                found.append(Difference("header", name, f"the service does not send it; got {value}"))
+                found.append(Difference("header", name, f"not sent by the service; got {value}"))
         elif value is None:
             found.append(Difference("header", name, "missing"))
         elif not re.fullmatch(form, value):
@@ -110,8 +112,9 @@ def _by_recording(exchange, answer, base):
         value = answer.headers.get("location", "")
         path = recorded["location"].split("?")[0].split("/", 3)[-1]
         if not value.startswith(f"{base}/{path}?") or "api-version=" not in value:
-            found.append(Difference("header", "location", f"{base}/{path}?… expected, got {value}"))
-    if "retry-after" in recorded and not re.fullmatch(r"\d+", answer.headers.get("retry-after", "")):
+            found.append(Difference("header", "location", f"{base}/{path}?… expected: {value}"))
+    retry = answer.headers.get("retry-after", "")
+    if "retry-after" in recorded and not re.fullmatch(r"\d+", retry):
         found.append(Difference("header", "retry-after", "seconds expected"))
     if "azure-asyncoperation" in recorded and "azure-asyncoperation" not in answer.headers:
         found.append(Difference("header", "azure-asyncoperation", "missing"))

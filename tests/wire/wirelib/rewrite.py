@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the server chose then, and what it chose now: versions, links, blobs, signatures.
 
-The recording says `0123…` where this server said `89ab…`: every pair is learned when an answer is
-compared, and put into the requests that follow.
+The recording says `0123…` where this server said `89ab…`: every pair is learned when an answer
+is compared, and put into the requests that follow.
 """
 
 import re
@@ -21,7 +21,8 @@ class Mapping:
         self.known = {}
         self.links = {}
         names = "|".join(re.escape(h) for h in sorted(hosts, key=len, reverse=True))
-        self.hosts = re.compile(rf"https://(?:{names})(?::443)?(?=[/\"' ?,;)]|$)") if names else None
+        pattern = rf"https://(?:{names})(?::443)?(?=[/\"' ?,;)]|$)"
+        self.hosts = re.compile(pattern) if names else None
 
     def learn(self, recorded, actual):
         self.known[recorded] = actual

@@ -90,7 +90,7 @@ class Vault:
                 self.process.stdout.close()
 
     def send(self, method, url, headers=None, body=None):
-        """One request to an absolute URL (or a path of this server) as it is; no retries of answers."""
+        """One request to an absolute URL or a path of this server, as it is; never repeated."""
         if url.startswith("/"):
             url = self.url + url
         parts = urllib.parse.urlsplit(url)
