@@ -13,7 +13,7 @@
 #include <openssl/provider.h>
 #include <string.h>
 
-#define ITERATIONS_MAX 2000000 /* of a key derivation: more keeps a thread busy for many seconds */
+#define ITERATIONS_MAX 2000000 /* of all key derivations: more keeps a thread busy for many seconds */
 
 KVP_DEFINE_FREEP(EVP_PKEY_CTX, EVP_PKEY_CTX_free);
 KVP_DEFINE_FREEP(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free);
@@ -95,16 +95,19 @@ static kvp_status take_key(EVP_PKEY *pkey, kvp_engine_key **ret_key, kvp_error *
 
 /* --- PFX --------------------------------------------------------------------------------------- */
 
-static bool iterations_fit(const ASN1_INTEGER *number)
+/* Take a number of rounds from what is left of @budget; false when it is too much or no number. */
+static bool spend(const ASN1_INTEGER *number, int64_t *budget)
 {
     int64_t value = 1;
 
-    return !number || (ASN1_INTEGER_get_int64(&value, number) == 1 && value >= 1 &&
-                       value <= ITERATIONS_MAX);
+    if (number && (ASN1_INTEGER_get_int64(&value, number) != 1 || value < 1 || value > *budget))
+        return false;
+    *budget -= value;
+    return *budget >= 0;
 }
 
 /* The cost of a password-based cipher; algorithms we cannot read will not decrypt either. */
-static bool cost_fits(const X509_ALGOR *algor)
+static bool cost_fits(const X509_ALGOR *algor, int64_t *budget)
 {
     const ASN1_OBJECT *oid;
     const void *value;
@@ -116,7 +119,7 @@ static bool cost_fits(const X509_ALGOR *algor)
         return true;
     if (OBJ_obj2nid(oid) != NID_pbes2) {
         PBEPARAM *pbe = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM), algor->parameter);
-        ok = pbe && iterations_fit(pbe->iter);
+        ok = pbe && spend(pbe->iter, budget);
         PBEPARAM_free(pbe);
         return ok;
     }
@@ -124,22 +127,22 @@ static bool cost_fits(const X509_ALGOR *algor)
     PBKDF2PARAM *kdf = NULL;
     if (pbe2 && OBJ_obj2nid(pbe2->keyfunc->algorithm) == NID_id_pbkdf2)
         kdf = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM), pbe2->keyfunc->parameter);
-    ok = kdf && iterations_fit(kdf->iter); /* scrypt is refused, too: nobody writes it here */
+    ok = kdf && spend(kdf->iter, budget); /* scrypt is refused, too: nobody writes it here */
     PBKDF2PARAM_free(kdf);
     PBE2PARAM_free(pbe2);
     return ok;
 }
 
-static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) *bags)
+static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) *bags, int64_t *budget)
 {
-    bool ok = true;
+    bool ok = bags != NULL;
 
     for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags) && ok; i++) {
         const PKCS12_SAFEBAG *bag = sk_PKCS12_SAFEBAG_value(bags, i);
         const X509_ALGOR *algor = NULL;
         if (PKCS12_SAFEBAG_get_nid(bag) == NID_pkcs8ShroudedKeyBag) {
             X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algor, NULL);
-            ok = algor && cost_fits(algor);
+            ok = algor && cost_fits(algor, budget);
         } else {
             /* Bags in bags are not written by anybody and would hide the cost. */
             ok = PKCS12_SAFEBAG_get_nid(bag) != NID_safeContentsBag;
@@ -148,30 +151,40 @@ static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) *bags)
     return ok;
 }
 
-/* Whether the work that @p12 asks for is bounded. Key bags inside encrypted content are seen later. */
-static bool pfx_cost_fits(PKCS12 *p12, const char *password)
+/* The bags of one part, decrypted if need be; NULL when they cannot be had within @budget. */
+static STACK_OF(PKCS12_SAFEBAG) *bags_of(PKCS7 *p7, const char *password, int64_t *budget)
+{
+    STACK_OF(PKCS12_SAFEBAG) *bags;
+
+    if (OBJ_obj2nid(p7->type) == NID_pkcs7_data)
+        return PKCS12_unpack_p7data(p7);
+    if (OBJ_obj2nid(p7->type) != NID_pkcs7_encrypted ||
+        !cost_fits(p7->d.encrypted->enc_data->algorithm, budget))
+        return NULL;
+    bags = PKCS12_unpack_p7encdata(p7, password, (int)strlen(password));
+    /* No password is written in two ways, as an empty one and as none at all. */
+    if (!bags && !*password)
+        bags = PKCS12_unpack_p7encdata(p7, NULL, 0);
+    return bags;
+}
+
+static bool mac_cost_fits(PKCS12 *p12, int64_t *budget)
 {
     const ASN1_INTEGER *iterations = NULL;
-    STACK_OF(PKCS7) *safes;
-    bool ok;
 
     PKCS12_get0_mac(NULL, NULL, NULL, &iterations, p12);
-    if (!iterations_fit(iterations))
-        return false;
-    safes = PKCS12_unpack_authsafes(p12);
-    ok = safes != NULL && sk_PKCS7_num(safes) <= 64;
+    return spend(iterations, budget);
+}
+
+/* Whether the work that @p12 asks for, with all its parts, is bounded. */
+static bool parts_cost_fits(PKCS12 *p12, const char *password, int64_t *budget)
+{
+    STACK_OF(PKCS7) *safes = PKCS12_unpack_authsafes(p12);
+    bool ok = safes != NULL;
+
     for (int i = 0; i < sk_PKCS7_num(safes) && ok; i++) {
-        PKCS7 *p7 = sk_PKCS7_value(safes, i);
-        int nid = OBJ_obj2nid(p7->type);
-        STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
-        if (nid == NID_pkcs7_data) {
-            bags = PKCS12_unpack_p7data(p7);
-        } else if (nid == NID_pkcs7_encrypted) {
-            ok = cost_fits(p7->d.encrypted->enc_data->algorithm);
-            if (ok)
-                bags = PKCS12_unpack_p7encdata(p7, password, (int)strlen(password));
-        }
-        ok = ok && bags_fit(bags);
+        STACK_OF(PKCS12_SAFEBAG) *bags = bags_of(sk_PKCS7_value(safes, i), password, budget);
+        ok = bags_fit(bags, budget);
         sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
     }
     sk_PKCS7_pop_free(safes, PKCS7_free);
@@ -209,14 +222,16 @@ static kvp_status read_pfx(PKCS12 *p12, const char *password, kvp_x509_bundle *r
     X509 *leaf = NULL;
     STACK_OF(X509) *others = NULL;
     kvp_status status = KVP_OK;
+    int64_t budget = ITERATIONS_MAX;
 
-    if (!PKCS12_mac_present(p12) || (PKCS12_verify_mac(p12, password, -1) != 1 &&
-                                     (*password || PKCS12_verify_mac(p12, NULL, 0) != 1)))
+    if (!PKCS12_mac_present(p12) || !mac_cost_fits(p12, &budget) ||
+        (PKCS12_verify_mac(p12, password, -1) != 1 &&
+         (*password || PKCS12_verify_mac(p12, NULL, 0) != 1)))
         return kvp_error_set(reterr, KVP_ERR_INVALID, "The specified PKCS#12 X.509 certificate "
                                                       "content can not be read. Please check if "
                                                       "certificate is in valid PKCS#12 format and "
                                                       "the password is right.");
-    if (!pfx_cost_fits(p12, password) ||
+    if (!parts_cost_fits(p12, password, &budget) ||
         PKCS12_parse(p12, password, &pkey, &leaf, &others) != 1)
         status = kvp_error_set(reterr, KVP_ERR_INVALID,
                                "The specified PKCS#12 X.509 certificate content can not be read.");

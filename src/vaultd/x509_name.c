@@ -170,11 +170,26 @@ static bool is_printable(const part *p)
     return strspn(p->value, allowed) == p->len;
 }
 
+static bool is_utf8(const part *p)
+{
+    unsigned long code;
+    size_t at = 0;
+
+    while (at < p->len) {
+        int step = UTF8_getc((const unsigned char *)p->value + at, (int)(p->len - at), &code);
+        if (step <= 0)
+            return false;
+        at += (size_t)step;
+    }
+    return true;
+}
+
 static bool add_part(X509_NAME *name, const part *p)
 {
     int type = p->type ? p->type : is_printable(p) ? V_ASN1_PRINTABLESTRING : V_ASN1_UTF8STRING;
 
-    if (type == V_ASN1_PRINTABLESTRING && !is_printable(p))
+    if ((type == V_ASN1_PRINTABLESTRING && !is_printable(p)) || !is_utf8(p) ||
+        (p->nid == NID_countryName && p->len != 2)) /* RFC 5280 §A.1 */
         return false;
     for (size_t i = 0; type == V_ASN1_IA5STRING && i < p->len; i++) {
         if ((unsigned char)p->value[i] >= 0x80)
