@@ -146,6 +146,14 @@ static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *
     return kvp_engine_generate_oct(aes || hmac ? (unsigned)bits : 0, ret_key, reterr) == KVP_OK;
 }
 
+/* A size that is none is refused later, for what it is. */
+static bool throttle_creation(kvp_exchange *ex, const char *kty)
+{
+    json_int_t bits = json_integer_value(json_object_get(ex->json, "key_size"));
+
+    return kvp_throttle_key(ex, kty, bits > 0 && bits < 100000 ? (unsigned)bits : 2048, true);
+}
+
 void kvp_keys_create(kvp_exchange *ex)
 {
     KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *key = NULL;
@@ -160,7 +168,8 @@ void kvp_keys_create(kvp_exchange *ex)
         !kvp_key_read_ops(ex, ex->json, &record, &fields) ||
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
-        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex))
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
+        !throttle_creation(ex, record.kty))
         return;
     bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, &key, &error)
                 : kind == KVP_ENGINE_EC ? generate_ec(ex, &key, &error)
@@ -196,7 +205,8 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
-        !kvp_jwk_import(ex, jwk, kind, &key))
+        !kvp_jwk_import(ex, jwk, kind, &key) ||
+        !kvp_throttle_key(ex, record.kty, key->bits, true))
         return;
     kvp_key_add_version(ex, owner, key);
 }

@@ -11,7 +11,7 @@
 
 const char kvp_options_usage[] =
     "usage: keyvaultd --data DIR [--listen HOST:PORT] [--kind vault|managed-hsm]\n"
-    "                 [--token-lifetime SECONDS]\n"
+    "                 [--token-lifetime SECONDS] [--throttle] [--allow-faults]\n"
     "       keyvaultd --data DIR principal add NAME --role ROLE [--role ROLE]...\n"
     "       keyvaultd --data DIR principal list\n"
     "       keyvaultd --data DIR principal remove NAME|CLIENT-ID\n"
@@ -22,7 +22,7 @@ const char kvp_options_usage[] =
     "default address is " KVP_LISTEN_DEFAULT "; port 0 takes a free one. Once connections are\n"
     "accepted, one line 'ready https://HOST:PORT' is printed.\n";
 
-enum { OPT_DATA = 256, OPT_LISTEN, OPT_KIND, OPT_LIFETIME, OPT_ROLE, OPT_HELP, OPT_VERSION };
+enum { OPT_DATA = 256, OPT_LISTEN, OPT_KIND, OPT_LIFETIME, OPT_ROLE, OPT_FAULTS, OPT_THROTTLE, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     { "data", required_argument, NULL, OPT_DATA },
@@ -30,6 +30,8 @@ static const struct option long_options[] = {
     { "kind", required_argument, NULL, OPT_KIND },
     { "token-lifetime", required_argument, NULL, OPT_LIFETIME },
     { "role", required_argument, NULL, OPT_ROLE },
+    { "allow-faults", no_argument, NULL, OPT_FAULTS },
+    { "throttle", no_argument, NULL, OPT_THROTTLE },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
@@ -77,6 +79,12 @@ static kvp_status set_option(kvp_options *o, int option, const char *value, kvp_
         if (o->role_count == KVP_OPTIONS_ROLES_MAX)
             return kvp_error_set(reterr, KVP_ERR_INVALID, "too many roles");
         o->roles[o->role_count++] = value;
+        return KVP_OK;
+    case OPT_FAULTS:
+        o->allow_faults = true;
+        return KVP_OK;
+    case OPT_THROTTLE:
+        o->throttle = true;
         return KVP_OK;
     case OPT_HELP:
         o->help = true;

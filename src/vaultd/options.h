@@ -16,6 +16,7 @@ typedef struct kvp_options {
     int token_lifetime_s;
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
+    bool allow_faults, throttle;
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
     int word_count;

@@ -8,13 +8,15 @@
 #define BODY KVP_ROUTE_BODY
 #define BOTH KVP_ROUTE_BOTH
 #define HSM KVP_ROUTE_HSM
+#define WEIGHED KVP_ROUTE_WEIGHED
+#define FAULTS (KVP_ROUTE_BOTH | KVP_ROUTE_FAULTS)
 
 /* An operation on a key has two paths, with and without version (wire reference, section 4). */
 #define KEY_USE(word, operation, action, alternative, fn)                                          \
     { "POST", "keys/{name}/{version}/" word, operation, "keys/" action "/action", alternative,     \
-      "keys/" action "/action", BOTH | BODY, fn },                                                 \
+      "keys/" action "/action", BOTH | BODY | WEIGHED, fn },                                                 \
     { "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,               \
-      "keys/" action "/action", BOTH | BODY, fn }
+      "keys/" action "/action", BOTH | BODY | WEIGHED, fn }
 
 const kvp_route kvp_routes[] = {
     { "POST", "{tenant}/oauth2/v2.0/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
@@ -31,9 +33,9 @@ const kvp_route kvp_routes[] = {
 
     { "GET", "keys", "KeyList", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_list },
     { "POST", "keys/{name}/create", "KeyCreate", "keys/create/action", NULL, "keys/create",
-      BOTH | BODY, kvp_keys_create },
+      BOTH | BODY | WEIGHED, kvp_keys_create },
     { "POST", "keys/{name}/rotate", "KeyRotate", "keys/rotate/action", NULL, "keys/rotate/action",
-      BOTH, kvp_keys_rotate },
+      BOTH | WEIGHED, kvp_keys_rotate },
     { "POST", "keys/restore", "KeyRestore", "keys/restore/action", NULL, "keys/restore/action",
       BOTH | BODY, kvp_keys_restore },
     { "POST", "keys/{name}/backup", "KeyBackup", "keys/backup/action", NULL, "keys/backup/action",
@@ -45,7 +47,7 @@ const kvp_route kvp_routes[] = {
     { "GET", "keys/{name}/versions", "KeyListVersions", "keys/read", NULL, "keys/read/action", BOTH,
       kvp_keys_versions },
     { "PUT", "keys/{name}", "KeyImport", "keys/import/action", NULL, "keys/import/action",
-      BOTH | BODY, kvp_keys_import },
+      BOTH | BODY | WEIGHED, kvp_keys_import },
     { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete", BOTH,
       kvp_keys_delete },
     { "GET", "keys/{name}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_get },
@@ -72,6 +74,14 @@ const kvp_route kvp_routes[] = {
       "keys/deletedKeys/delete", BOTH, kvp_keys_purge },
     { "POST", "deletedkeys/{name}/recover", "KeyRecover", "keys/recover/action", NULL,
       "keys/deletedKeys/recover/action", BOTH, kvp_keys_recover },
+
+    /* For administrators alone: actions that only their roles cover. */
+    { "POST", ".faults", "FaultsAdd", "faults/write", NULL, "securitydomain/faults/write/action",
+      FAULTS | BODY, kvp_faults_add },
+    { "GET", ".faults", "FaultsList", "faults/list/action", NULL,
+      "securitydomain/faults/read/action", FAULTS, kvp_faults_list },
+    { "DELETE", ".faults", "FaultsDelete", "faults/delete", NULL,
+      "securitydomain/faults/delete/action", FAULTS, kvp_faults_delete },
 
     /* Any role that may read keys may have random bytes; no role names an action of its own. */
     { "POST", "rng", "KeyRng", NULL, NULL, "keys/read/action", HSM | BODY, kvp_hsm_random },
@@ -126,6 +136,7 @@ int kvp_route_match(kvp_exchange *ex, bool open)
         const kvp_route *route = &kvp_routes[i];
         const char *name, *version;
         if (((route->flags & KVP_ROUTE_OPEN) != 0) != open || !(route->flags & kind) ||
+            ((route->flags & KVP_ROUTE_FAULTS) && !ex->daemon->faults) ||
             !match_path(route->pattern, ex, &name, &version))
             continue;
         if (strcmp(route->method, ex->method) == 0) {

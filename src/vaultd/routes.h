@@ -12,7 +12,9 @@ enum {
     KVP_ROUTE_OPEN = 1 << 0,      /**< no bearer token, no api-version: the authority's own routes */
     KVP_ROUTE_BODY = 1 << 1,      /**< takes a JSON object */
     KVP_ROUTE_VAULT = 1 << 2,     /**< vaults have it */
-    KVP_ROUTE_HSM = 1 << 3        /**< Managed HSMs have it */
+    KVP_ROUTE_HSM = 1 << 3,       /**< Managed HSMs have it */
+    KVP_ROUTE_WEIGHED = 1 << 4,   /**< throttled by the key, in the handler */
+    KVP_ROUTE_FAULTS = 1 << 5     /**< there is none unless faults may be ordered */
 };
 #define KVP_ROUTE_BOTH (KVP_ROUTE_VAULT | KVP_ROUTE_HSM)
 
@@ -67,6 +69,10 @@ void kvp_keys_decrypt(kvp_exchange *ex);
 void kvp_keys_wrap(kvp_exchange *ex);
 void kvp_keys_unwrap(kvp_exchange *ex);
 void kvp_hsm_random(kvp_exchange *ex);
+/* faults.c */
+void kvp_faults_add(kvp_exchange *ex);
+void kvp_faults_list(kvp_exchange *ex);
+void kvp_faults_delete(kvp_exchange *ex);
 /* authority.c */
 void kvp_authority_token_v2(kvp_exchange *ex);
 void kvp_authority_token_v1(kvp_exchange *ex);
