@@ -34,6 +34,7 @@ typedef struct kvp_daemon {
     size_t host_count;
     unsigned port;
     int token_lifetime_s;
+    kvp_token *token;            /**< home of -HSM keys; NULL = they live as the others do */
     kvp_faults *faults;          /**< NULL = none can be ordered */
     kvp_throttle *throttle;      /**< NULL = nothing is throttled */
 } kvp_daemon;

@@ -12,6 +12,7 @@
 const char kvp_options_usage[] =
     "usage: keyvaultd --data DIR [--listen HOST:PORT] [--kind vault|managed-hsm]\n"
     "                 [--token-lifetime SECONDS] [--throttle] [--allow-faults]\n"
+    "                 [--hsm-module MODULE --hsm-pin-file FILE [--hsm-token LABEL]]\n"
     "       keyvaultd --data DIR principal add NAME --role ROLE [--role ROLE]...\n"
     "       keyvaultd --data DIR principal list\n"
     "       keyvaultd --data DIR principal remove NAME|CLIENT-ID\n"
@@ -22,7 +23,8 @@ const char kvp_options_usage[] =
     "default address is " KVP_LISTEN_DEFAULT "; port 0 takes a free one. Once connections are\n"
     "accepted, one line 'ready https://HOST:PORT' is printed.\n";
 
-enum { OPT_DATA = 256, OPT_LISTEN, OPT_KIND, OPT_LIFETIME, OPT_ROLE, OPT_FAULTS, OPT_THROTTLE, OPT_HELP, OPT_VERSION };
+enum { OPT_DATA = 256, OPT_LISTEN, OPT_KIND, OPT_LIFETIME, OPT_ROLE, OPT_FAULTS, OPT_THROTTLE,
+       OPT_MODULE, OPT_PIN_FILE, OPT_TOKEN, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
     { "data", required_argument, NULL, OPT_DATA },
@@ -32,6 +34,9 @@ static const struct option long_options[] = {
     { "role", required_argument, NULL, OPT_ROLE },
     { "allow-faults", no_argument, NULL, OPT_FAULTS },
     { "throttle", no_argument, NULL, OPT_THROTTLE },
+    { "hsm-module", required_argument, NULL, OPT_MODULE },
+    { "hsm-pin-file", required_argument, NULL, OPT_PIN_FILE },
+    { "hsm-token", required_argument, NULL, OPT_TOKEN },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
     { NULL, 0, NULL, 0 },
@@ -86,6 +91,15 @@ static kvp_status set_option(kvp_options *o, int option, const char *value, kvp_
     case OPT_THROTTLE:
         o->throttle = true;
         return KVP_OK;
+    case OPT_MODULE:
+        o->hsm_module = value;
+        return KVP_OK;
+    case OPT_PIN_FILE:
+        o->hsm_pin_file = value;
+        return KVP_OK;
+    case OPT_TOKEN:
+        o->hsm_token = value;
+        return KVP_OK;
     case OPT_HELP:
         o->help = true;
         return KVP_OK;
@@ -119,6 +133,9 @@ kvp_status kvp_options_parse(int argc, char **argv, kvp_options *ret, kvp_error 
     o.word_count = argc - optind;
     if (!o.data && !o.help && !o.version)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "--data DIR is needed");
+    if (!o.hsm_module != !o.hsm_pin_file || (o.hsm_token && !o.hsm_module))
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "--hsm-module and --hsm-pin-file go together, --hsm-token with them");
     *ret = o;
     return KVP_OK;
 }

@@ -16,6 +16,7 @@ typedef struct kvp_options {
     int token_lifetime_s;
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
+    const char *hsm_module, *hsm_pin_file, *hsm_token; /**< NULL = not given */
     bool allow_faults, throttle;
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
