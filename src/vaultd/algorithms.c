@@ -2,6 +2,8 @@
 /* The table of algorithms and of curves: one row adds one (wire reference, section 5). */
 #include "vaultd/engine.h"
 
+#include "vaultd/token_hsm.h"
+
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -94,6 +96,8 @@ kvp_status kvp_engine_sign(const kvp_algorithm *alg, const kvp_engine_key *key, 
 {
     if (!alg->ops->sign)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "%s cannot sign.", alg->name);
+    if (key->in_token)
+        return kvp_token_sign(alg, key, value, len, ret, reterr);
     return alg->ops->sign(alg, key, value, len, ret, reterr);
 }
 
@@ -121,5 +125,7 @@ kvp_status kvp_engine_decrypt(const kvp_algorithm *alg, const kvp_engine_key *ke
 {
     if (!alg->ops->decrypt)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "%s cannot decrypt.", alg->name);
+    if (key->in_token)
+        return kvp_token_decrypt(alg, key, value, len, ret, reterr);
     return alg->ops->decrypt(alg, key, value, len, extra, ret, reterr);
 }

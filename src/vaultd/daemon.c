@@ -141,6 +141,15 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         status = open_log(service, reterr);
     if (status == KVP_OK && !(service->daemon.cache = kvp_key_cache_new(CACHED_KEYS)))
         status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
+    if (status == KVP_OK && options->hsm_module)
+        status = kvp_token_open(options->hsm_module, options->hsm_pin_file, options->hsm_token,
+                                &service->daemon.token, reterr);
+    if (status == KVP_OK)
+        kvp_key_cache_use_token(service->daemon.cache, service->daemon.token);
+    if (status == KVP_OK && options->allow_faults && !(service->daemon.faults = kvp_faults_new()))
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "faults");
+    if (status == KVP_OK && options->throttle && !(service->daemon.throttle = kvp_throttle_new()))
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "throttle");
     if (status == KVP_OK)
         status = kvp_datadir_retarget(&service->dir, service->daemon.vault.name, service->base_url,
                                       reterr);
@@ -172,6 +181,9 @@ void kvp_service_stop(kvp_service *service)
     kvp_tls_close(service->tls);
     kvp_listen_close(&service->listener);
     kvp_key_cache_free(service->daemon.cache);
+    kvp_token_close(service->daemon.token);
+    kvp_faults_free(service->daemon.faults);
+    kvp_throttle_free(service->daemon.throttle);
     kvp_usage_log_close(service->daemon.log);
     kvp_store_close(service->daemon.store);
     kvp_datadir_clear(&service->dir);

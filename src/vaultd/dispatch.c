@@ -38,8 +38,12 @@ bool kvp_exchange_since(const kvp_exchange *ex, const char *version)
 
 static bool check_api_version(kvp_exchange *ex)
 {
+    /* The path of our own needs no version of the service's. */
+    bool own = ex->segment_count == 1 && strcmp(ex->segments[0], ".faults") == 0;
+
     if (!kvp_exchange_query(ex, "api-version", ex->api_version, sizeof(ex->api_version)))
-        ex->api_version[0] = '\0';
+        snprintf(ex->api_version, sizeof(ex->api_version), "%s",
+                 own ? kvp_api_versions[kvp_api_version_count - 1] : "");
     ex->api_rank = kvp_api_rank(ex->api_version);
     if (ex->api_rank > 0)
         return true;
@@ -190,6 +194,8 @@ static void run_checked(kvp_exchange *ex)
             kvp_exchange_failed(ex, &error);
         return;
     }
+    if (readable && kvp_faults_before(ex))
+        return;
     if (readable && kvp_route_match(ex, true) == 0) {
         if (ex->body_too_large)
             kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
@@ -207,7 +213,7 @@ static void run_checked(kvp_exchange *ex)
     if (!check_api_version(ex) || !find_route(ex) || !check_names(ex))
         return;
     set_subject(ex);
-    if (!authorize(ex))
+    if (!authorize(ex) || !kvp_throttle_request(ex))
         return;
     if (ex->body_too_large) {
         kvp_refuse(ex, KVP_REFUSE_TOO_LARGE);
@@ -297,6 +303,7 @@ void kvp_exchange_run(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
     }
     add_headers(ex);
+    kvp_faults_after(ex);
     if (ex->route && (ex->route->flags & KVP_ROUTE_OPEN))
         return;
     if (kvp_usage_log_event(ex->daemon->log, ex, &error) != KVP_OK)

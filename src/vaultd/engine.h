@@ -43,6 +43,7 @@ typedef struct kvp_engine_key {
     EVP_PKEY *pkey;                /**< RSA, EC */
     uint8_t secret[KVP_ENGINE_OCT_MAX];
     size_t secret_len;             /**< oct only */
+    struct kvp_token_key *in_token; /**< owned; set: pkey is the public half, the rest is in a token */
     int refs;                      /**< touched with atomic built-ins only */
 } kvp_engine_key;
 
@@ -60,6 +61,14 @@ kvp_status kvp_engine_generate_oct(unsigned bits, kvp_engine_key **ret_key, kvp_
 /** @pattern's kind, size, curve and exponent again, with fresh numbers. */
 kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_key **ret_key,
                                     kvp_error *reterr);
+
+/**
+ * A key whose private half is in a token: @take_pkey is its public half, @take_token what the token's
+ * functions need. Both are taken on success; on failure @take_pkey is freed and @take_token is not.
+ */
+kvp_status kvp_engine_adopt(kvp_engine_kind kind, EVP_PKEY *take_pkey,
+                            const kvp_engine_curve *curve, struct kvp_token_key *take_token,
+                            kvp_engine_key **ret_key, kvp_error *reterr);
 
 /** The numbers of an RSA private key, big-endian; all are needed. */
 typedef struct kvp_engine_rsa_parts {

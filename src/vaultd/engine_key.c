@@ -3,6 +3,7 @@
 #include "vaultd/engine.h"
 
 #include "base/alloc.h"
+#include "vaultd/token_hsm.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -38,6 +39,7 @@ void kvp_engine_key_unref(kvp_engine_key *key)
     if (!key || __atomic_sub_fetch(&key->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     EVP_PKEY_free(key->pkey);
+    kvp_token_key_free(key->in_token);
     kvp_wipe(key->secret, sizeof(key->secret));
     kvp_free(key);
 }
@@ -58,6 +60,16 @@ static kvp_status take_pkey(kvp_engine_kind kind, EVP_PKEY *take, const kvp_engi
     key->pkey = KVP_STEAL(pkey);
     *ret_key = key;
     return KVP_OK;
+}
+
+kvp_status kvp_engine_adopt(kvp_engine_kind kind, EVP_PKEY *take, const kvp_engine_curve *curve,
+                            kvp_token_key *take_token, kvp_engine_key **ret_key, kvp_error *reterr)
+{
+    kvp_status status = take_pkey(kind, take, curve, ret_key, reterr);
+
+    if (status == KVP_OK)
+        (*ret_key)->in_token = take_token;
+    return status;
 }
 
 static bool rsa_size_is_offered(unsigned bits)
@@ -126,6 +138,8 @@ kvp_status kvp_engine_generate_oct(unsigned bits, kvp_engine_key **ret_key, kvp_
 kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_key **ret_key,
                                     kvp_error *reterr)
 {
+    if (pattern->in_token)
+        return kvp_token_generate_like(pattern, ret_key, reterr);
     if (pattern->kind == KVP_ENGINE_EC)
         return kvp_engine_generate_ec(pattern->curve, ret_key, reterr);
     if (pattern->kind == KVP_ENGINE_OCT)
@@ -256,6 +270,10 @@ kvp_status kvp_engine_save(const kvp_engine_key *key, kvp_buf *ret, kvp_error *r
     unsigned char *der = NULL;
     int len;
 
+    if (key->in_token) {
+        status = kvp_token_save(key->in_token, ret);
+        return status == KVP_OK ? KVP_OK : kvp_error_set(reterr, status, "key");
+    }
     if (key->kind == KVP_ENGINE_OCT) {
         if (kvp_buf_append(ret, key->secret, key->secret_len) != KVP_OK)
             return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");

@@ -46,6 +46,7 @@ void kvp_exchange_free(kvp_exchange *ex)
     kvp_buf_clear(&ex->body);
     kvp_buf_clear(&ex->reply);
     json_decref(ex->json);
+    kvp_fault_free(ex->fault); /* after the headers, whose names it may own */
     kvp_free(ex);
 }
 

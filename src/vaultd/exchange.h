@@ -8,9 +8,11 @@
 
 #include "base/buf.h"
 #include "vaultd/engine.h"
+#include "vaultd/faults.h"
 #include "vaultd/key_cache.h"
 #include "vaultd/refusal.h"
 #include "vaultd/store.h"
+#include "vaultd/throttle.h"
 #include "vaultd/usage_log.h"
 
 #include <jansson.h>
@@ -32,6 +34,9 @@ typedef struct kvp_daemon {
     size_t host_count;
     unsigned port;
     int token_lifetime_s;
+    kvp_token *token;            /**< home of -HSM keys; NULL = they live as the others do */
+    kvp_faults *faults;          /**< NULL = none can be ordered */
+    kvp_throttle *throttle;      /**< NULL = nothing is throttled */
 } kvp_daemon;
 
 typedef struct kvp_route kvp_route;
@@ -84,6 +89,7 @@ typedef struct kvp_exchange {
     const char *algorithm;       /**< for the usage log; constant text */
     char subject[KVP_ID_SIZE];          /**< identifier of what was used, for the usage log */
     int64_t started_us;
+    kvp_fault *fault;            /**< owned; NULL in ordinary life */
 } kvp_exchange;
 
 kvp_exchange *kvp_exchange_new(const kvp_daemon *daemon);

@@ -41,6 +41,7 @@ struct kvp_front {
 /** An exchange and what the front needs to know about its connection. */
 typedef struct visit {
     kvp_exchange *ex;
+    unsigned long long announced; /* Content-Length */
     size_t received;
     bool begun;
 } visit;
@@ -172,8 +173,8 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
     set_tls_version(ex, connection);
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (length && strtoull(length, NULL, 10) > KVP_EXCHANGE_BODY_MAX)
-        ex->body_too_large = true;
+    v->announced = length ? strtoull(length, NULL, 10) : 0;
+    ex->body_too_large = v->announced > KVP_EXCHANGE_BODY_MAX;
     v->begun = true;
     return ex->method != NULL;
 }
@@ -189,14 +190,47 @@ static void add_date(struct MHD_Response *response)
         MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, text);
 }
 
+/* Half of the reply, then an error: the library ends the connection in the middle of the body. */
+static ssize_t half_reply(void *cls, uint64_t pos, char *buf, size_t max)
+{
+    const kvp_exchange *ex = cls;
+    size_t half = ex->reply.len / 2;
+
+    if (pos >= half)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t len = half - (size_t)pos < max ? half - (size_t)pos : max;
+    memcpy(buf, ex->reply.data + pos, len);
+    return (ssize_t)len;
+}
+
+/* Closing with a linger time of zero sends RST instead of FIN (RFC 9293 §3.10.5). */
+static void reset_connection(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct linger now = { 1, 0 };
+
+    if (!info || setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) != 0)
+        kvp_note("http: SO_LINGER: %s", strerror(errno));
+}
+
 static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Connection *connection)
 {
     struct MHD_Response *response;
     bool close_after = ex->body_too_large || __atomic_load_n(&front->stopping, __ATOMIC_ACQUIRE);
 
     kvp_exchange_run(ex);
-    response = MHD_create_response_from_buffer(ex->reply.len, ex->reply.data,
-                                               MHD_RESPMEM_MUST_COPY);
+    kvp_fault_action fault = kvp_fault_on_wire(ex->fault);
+    if (fault == KVP_FAULT_RESET) {
+        reset_connection(connection);
+        return MHD_NO;
+    }
+    /* The exchange outlives the answer: it is freed when the request is completed. */
+    if (fault == KVP_FAULT_TRUNCATE)
+        response = MHD_create_response_from_callback(ex->reply.len, 4096, half_reply, ex, NULL);
+    else
+        response = MHD_create_response_from_buffer(ex->reply.len, ex->reply.data,
+                                                   MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < ex->header_count; i++)
@@ -206,7 +240,7 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
     if (close_after)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     gnutls_session_t session = session_of(connection);
-    if (session)
+    if (session && fault == KVP_FAULT_NONE)
         gnutls_record_cork(session);
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)ex->status, response);
     MHD_destroy_response(response);
@@ -240,8 +274,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
     if (!v->begun) {
         if (!begin(v, connection, method))
             return MHD_NO;
-        /* A body that announces itself as too large is not even read. */
-        return v->ex->body_too_large ? answer(front, v->ex, connection) : MHD_YES;
+        /* Closing with unread bytes would reset the connection, and the answer could be lost: what
+         * is too large is read and dropped, unless it announces itself as larger than we care for. */
+        return v->announced > DISCARD_MAX ? answer(front, v->ex, connection) : MHD_YES;
     }
     if (*upload_data_size > 0)
         return receive(v, upload_data, upload_data_size);

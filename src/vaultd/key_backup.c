@@ -219,7 +219,9 @@ static bool read_version(const json_t *v, const char *name, kvp_key_copy *copy)
     r->ops_json = get_text(v, "ops", true, &ok);
     r->tags_json = get_text(v, "tags", false, &ok);
     r->policy_json = get_text(v, "policy", false, &ok);
-    return ok && kvp_base64url_decode(material, strlen(material), &copy->material) == KVP_OK;
+    ok = ok && kvp_base64url_decode(material, strlen(material), &copy->material) == KVP_OK;
+    r->in_token = ok && kvp_token_is_reference(copy->material.data, copy->material.len);
+    return ok;
 }
 
 static void free_copies(kvp_key_copy *copies, size_t count)

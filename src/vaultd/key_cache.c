@@ -19,6 +19,7 @@ struct kvp_key_cache {
     entry *buckets[BUCKETS]; KVP_GUARDED_BY(lock)
     entry *oldest, *newest;  KVP_GUARDED_BY(lock)
     size_t count, capacity;
+    kvp_token *token;           /* constant once in use */
 };
 
 kvp_key_cache *kvp_key_cache_new(size_t capacity)
@@ -32,6 +33,11 @@ kvp_key_cache *kvp_key_cache_new(size_t capacity)
     if (cache)
         cache->capacity = capacity ? capacity : 1;
     return cache;
+}
+
+void kvp_key_cache_use_token(kvp_key_cache *cache, kvp_token *token)
+{
+    cache->token = token;
 }
 
 static entry **slot_of(kvp_key_cache *cache, int64_t row)
@@ -148,7 +154,9 @@ kvp_status kvp_key_cache_get(kvp_key_cache *cache, kvp_store *store, const kvp_v
                                                    : KVP_ENGINE_OCT;
     kvp_status status = kvp_store_key_material(store, vault, record, &material, reterr);
     if (status == KVP_OK)
-        status = kvp_engine_load(kind, material.data, material.len, &key, reterr);
+        status = kvp_token_is_reference(material.data, material.len)
+                     ? kvp_token_load(cache->token, kind, material.data, material.len, &key, reterr)
+                     : kvp_engine_load(kind, material.data, material.len, &key, reterr);
     kvp_buf_clear(&material);
     if (status != KVP_OK)
         return status;

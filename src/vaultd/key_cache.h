@@ -8,6 +8,7 @@
 
 #include "vaultd/engine.h"
 #include "vaultd/store.h"
+#include "vaultd/token_hsm.h"
 
 typedef struct kvp_key_cache kvp_key_cache;
 
@@ -15,6 +16,9 @@ typedef struct kvp_key_cache kvp_key_cache;
 kvp_key_cache *kvp_key_cache_new(size_t capacity) KVP_WARN_UNUSED;
 void kvp_key_cache_free(kvp_key_cache *cache);
 KVP_DEFINE_FREEP(kvp_key_cache, kvp_key_cache_free);
+
+/** Where keys are that the store only has references of; before the first use. NULL = nowhere. */
+void kvp_key_cache_use_token(kvp_key_cache *cache, kvp_token *token);
 
 /**
  * The key of @record, from memory or from the store. *ret_key is a reference of the caller's own: it

@@ -42,7 +42,7 @@ static json_t *attributes_of(const kvp_exchange *ex, const kvp_key_record *recor
     if (!record->managed && (hsm || kvp_exchange_since(ex, "7.3-preview"))) /* recorded so */
         ok = ok && add(a, "exportable", json_boolean(record->exportable));
     if (!hsm && kvp_exchange_since(ex, "7.5-preview.1"))
-        ok = ok && add(a, "hsmPlatform", json_string("0")); /* every key lives in software here */
+        ok = ok && add(a, "hsmPlatform", json_string(record->in_token ? "1" : "0"));
     if (!ok) {
         json_decref(a);
         return NULL;

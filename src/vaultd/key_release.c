@@ -37,7 +37,7 @@ void kvp_keys_release(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_PROPERTY, "enc");
         return;
     }
-    if (!kvp_key_find(ex, owner))
+    if (!kvp_key_find(ex, owner) || !kvp_throttle_key(ex, record.kty, record.bits, true))
         return;
     kvp_key_id(ex, owner, true, ex->subject, sizeof(ex->subject));
     if (!record.enabled)

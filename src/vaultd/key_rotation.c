@@ -58,7 +58,7 @@ void kvp_keys_rotate(kvp_exchange *ex)
     KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
     kvp_error error = { .status = KVP_OK };
 
-    if (!kvp_key_find(ex, owner))
+    if (!kvp_key_find(ex, owner) || !kvp_throttle_key(ex, record.kty, record.bits, true))
         return;
     kvp_status status = rotate(ex->daemon, &ex->daemon->vault, owner, kvp_ident_now(), &error);
     if (status == KVP_OK)

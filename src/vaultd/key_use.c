@@ -110,7 +110,8 @@ static bool begin(kvp_exchange *ex, const use_rules *rules, use *u)
     }
     kvp_key_id(ex, &u->record, true, u->kid, sizeof(u->kid));
     snprintf(ex->subject, sizeof(ex->subject), "%s", u->kid);
-    if (!check_state(ex, rules, &u->record))
+    if (!kvp_throttle_key(ex, u->record.kty, u->record.bits, false) ||
+        !check_state(ex, rules, &u->record))
         return false;
     if (kvp_key_cache_get(d->cache, d->store, &d->vault, &u->record, &u->key, &error) != KVP_OK) {
         kvp_exchange_failed(ex, &error);

@@ -74,6 +74,7 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
     kvp_status status;
 
     record->bits = key->bits;
+    record->in_token = key->in_token != NULL;
     kvp_free(record->public_json);
     record->public_json = kvp_key_public_json(key);
     if (!record->ops_json)
@@ -107,7 +108,14 @@ void kvp_key_add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_ke
         kvp_key_answer(ex, record);
 }
 
-static bool generate_rsa(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+/* Where a key of type @kty is to live: the token, or NULL for here. */
+static kvp_token *home_of(const kvp_exchange *ex, const char *kty)
+{
+    return strchr(kty, '-') ? ex->daemon->token : NULL;
+}
+
+static bool generate_rsa(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret_key,
+                         kvp_error *reterr)
 {
     json_int_t bits = 2048, exponent = 65537;
 
@@ -120,10 +128,13 @@ static bool generate_rsa(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *
     }
     /* Out of range becomes a size there is none of, not another one. */
     unsigned size = bits > 0 && bits < 100000 ? (unsigned)bits : 0;
+    if (token)
+        return kvp_token_generate_rsa(token, size, (unsigned)exponent, ret_key, reterr) == KVP_OK;
     return kvp_engine_generate_rsa(size, (unsigned)exponent, ret_key, reterr) == KVP_OK;
 }
 
-static bool generate_ec(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+static bool generate_ec(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret_key,
+                        kvp_error *reterr)
 {
     const char *crv = "P-256";
 
@@ -134,6 +145,8 @@ static bool generate_ec(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *r
         kvp_refuse(ex, KVP_REFUSE_PROPERTY, "crv");
         return false;
     }
+    if (token)
+        return kvp_token_generate_ec(token, curve, ret_key, reterr) == KVP_OK;
     return kvp_engine_generate_ec(curve, ret_key, reterr) == KVP_OK;
 }
 
@@ -146,6 +159,14 @@ static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *
     bool aes = bits == 128 || bits == 192 || bits == 256;
     bool hmac = (bits == 384 || bits == 512) && kvp_exchange_since(ex, "7.6-preview.1");
     return kvp_engine_generate_oct(aes || hmac ? (unsigned)bits : 0, ret_key, reterr) == KVP_OK;
+}
+
+/* A size that is none is refused later, for what it is. */
+static bool throttle_creation(kvp_exchange *ex, const char *kty)
+{
+    json_int_t bits = json_integer_value(json_object_get(ex->json, "key_size"));
+
+    return kvp_throttle_key(ex, kty, bits > 0 && bits < 100000 ? (unsigned)bits : 2048, true);
 }
 
 void kvp_keys_create(kvp_exchange *ex)
@@ -162,10 +183,12 @@ void kvp_keys_create(kvp_exchange *ex)
         !kvp_key_read_ops(ex, ex->json, &record, &fields) ||
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
-        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex))
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
+        !throttle_creation(ex, record.kty))
         return;
-    bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, &key, &error)
-                : kind == KVP_ENGINE_EC ? generate_ec(ex, &key, &error)
+    kvp_token *home = home_of(ex, record.kty);
+    bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, home, &key, &error)
+                : kind == KVP_ENGINE_EC ? generate_ec(ex, home, &key, &error)
                                         : generate_oct(ex, &key, &error);
     if (made)
         kvp_key_add_version(ex, owner, key);
@@ -173,6 +196,21 @@ void kvp_keys_create(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_KEY_SIZE, error.message);
     else if (error.status != KVP_OK)
         kvp_exchange_failed(ex, &error);
+}
+
+/* Exchange *key for its copy in the token. */
+static bool move_home(kvp_exchange *ex, const char *kty, kvp_engine_key **key)
+{
+    kvp_error error = { .status = KVP_OK };
+    kvp_engine_key *moved = NULL;
+
+    if (kvp_token_import(home_of(ex, kty), *key, &moved, &error) != KVP_OK) {
+        kvp_exchange_failed(ex, &error);
+        return false;
+    }
+    kvp_engine_key_unref(*key);
+    *key = moved;
+    return true;
 }
 
 void kvp_keys_import(kvp_exchange *ex)
@@ -198,7 +236,10 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
-        !kvp_jwk_import(ex, jwk, kind, &key))
+        !kvp_jwk_import(ex, jwk, kind, &key) ||
+        !kvp_throttle_key(ex, record.kty, key->bits, true))
+        return;
+    if (kind != KVP_ENGINE_OCT && home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
         return;
     kvp_key_add_version(ex, owner, key);
 }

@@ -11,7 +11,9 @@
 
 const char kvp_options_usage[] =
     "usage: keyvaultd --data DIR [--listen HOST:PORT] [--kind vault|managed-hsm]\n"
-    "                 [--token-lifetime SECONDS] [--imds HOST:PORT --identity PRINCIPAL...]\n"
+    "                 [--token-lifetime SECONDS] [--throttle] [--allow-faults]\n"
+    "                 [--hsm-module MODULE --hsm-pin-file FILE [--hsm-token LABEL]]\n"
+    "                 [--imds HOST:PORT --identity PRINCIPAL...]\n"
     "       keyvaultd --data DIR NOUN VERB ... (keyvaultd NOUN --help tells more)\n"
     "\n"
     "Serves a key vault that speaks the Key Vault REST API. An empty or missing DIR is\n"
@@ -23,6 +25,11 @@ const char kvp_options_usage[] =
     "  --listen HOST:PORT         where to serve\n"
     "  --kind vault|managed-hsm   what a new directory's first vault is\n"
     "  --token-lifetime SECONDS   of access tokens\n"
+    "  --throttle                 keep to the service's published limits of requests\n"
+    "  --allow-faults             let an administrator order faults (POST /.faults), for tests\n"
+    "  --hsm-module MODULE        keep the private halves of -HSM keys in a PKCS#11 token\n"
+    "  --hsm-pin-file FILE        the token's PIN\n"
+    "  --hsm-token LABEL          which token, if there are several\n"
     "  --imds HOST:PORT           serve managed identity tokens over http on this loopback\n"
     "                             address; DIR/identity.env says how clients find it\n"
     "  --identity PRINCIPAL       whose tokens those are; the first is the system's own\n"
@@ -30,7 +37,8 @@ const char kvp_options_usage[] =
     "Nouns that administer DIR, also while its daemon runs:\n";
 
 enum {
-    OPT_DATA = 256, OPT_LISTEN, OPT_LIFETIME, OPT_IMDS, OPT_IDENTITY, OPT_HELP, OPT_VERSION,
+    OPT_DATA = 256, OPT_LISTEN, OPT_LIFETIME, OPT_IMDS, OPT_IDENTITY, OPT_FAULTS,
+    OPT_THROTTLE, OPT_MODULE, OPT_PIN_FILE, OPT_TOKEN, OPT_HELP, OPT_VERSION,
     OPT_ROWS /* and so many more as kvp_option_rows has */
 };
 
@@ -60,6 +68,11 @@ static const struct option own_options[] = {
     { "token-lifetime", required_argument, NULL, OPT_LIFETIME },
     { "imds", required_argument, NULL, OPT_IMDS },
     { "identity", required_argument, NULL, OPT_IDENTITY },
+    { "allow-faults", no_argument, NULL, OPT_FAULTS },
+    { "throttle", no_argument, NULL, OPT_THROTTLE },
+    { "hsm-module", required_argument, NULL, OPT_MODULE },
+    { "hsm-pin-file", required_argument, NULL, OPT_PIN_FILE },
+    { "hsm-token", required_argument, NULL, OPT_TOKEN },
     { "help", no_argument, NULL, OPT_HELP },
     { "version", no_argument, NULL, OPT_VERSION },
 };
@@ -122,6 +135,21 @@ static kvp_status set_option(kvp_options *o, int option, const char *value, kvp_
             return kvp_error_set(reterr, KVP_ERR_INVALID, "too many identities");
         o->identities[o->identity_count++] = value;
         return KVP_OK;
+    case OPT_FAULTS:
+        o->allow_faults = true;
+        return KVP_OK;
+    case OPT_THROTTLE:
+        o->throttle = true;
+        return KVP_OK;
+    case OPT_MODULE:
+        o->hsm_module = value;
+        return KVP_OK;
+    case OPT_PIN_FILE:
+        o->hsm_pin_file = value;
+        return KVP_OK;
+    case OPT_TOKEN:
+        o->hsm_token = value;
+        return KVP_OK;
     case OPT_HELP:
         o->help = true;
         return KVP_OK;
@@ -163,6 +191,9 @@ kvp_status kvp_options_parse(int argc, char **argv, kvp_options *ret, kvp_error 
         return kvp_error_set(reterr, KVP_ERR_INVALID, "--data DIR is needed");
     if (!o.imds != (o.identity_count == 0))
         return kvp_error_set(reterr, KVP_ERR_INVALID, "--imds and --identity need each other");
+    if (!o.hsm_module != !o.hsm_pin_file || (o.hsm_token && !o.hsm_module))
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "--hsm-module and --hsm-pin-file go together, --hsm-token with them");
     *ret = o;
     return KVP_OK;
 }

@@ -50,6 +50,8 @@ typedef struct kvp_options {
     const char *imds;                     /**< HOST:PORT, or NULL */
     const char *identities[KVP_IDENTITIES_MAX + 1]; /**< principals of --identity, ended by NULL */
     size_t identity_count;
+    const char *hsm_module, *hsm_pin_file, *hsm_token; /**< NULL = not given */
+    bool allow_faults, throttle;
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
     int word_count;

@@ -10,13 +10,15 @@
 #define HSM KVP_ROUTE_HSM
 #define VAULT KVP_ROUTE_VAULT
 #define ALONE KVP_ROUTE_UNMANAGED
+#define WEIGHED KVP_ROUTE_WEIGHED
+#define FAULTS (KVP_ROUTE_BOTH | KVP_ROUTE_FAULTS)
 
 /* An operation on a key has two paths, with and without version (wire reference, section 4). */
 #define KEY_USE(word, operation, action, alternative, fn)                                          \
     { "POST", "keys/{name}/{version}/" word, operation, "keys/" action "/action", alternative,     \
-      "keys/" action "/action", BOTH | BODY, fn },                                                 \
+      "keys/" action "/action", BOTH | BODY | WEIGHED, fn },                                                 \
     { "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,               \
-      "keys/" action "/action", BOTH | BODY, fn }
+      "keys/" action "/action", BOTH | BODY | WEIGHED, fn }
 
 /* Access control stands below each of the scopes (wire reference, section 11.2). */
 #define RBAC_ROUTE(method, scope, rest, operation, action, flags, fn)                              \
@@ -59,9 +61,9 @@ const kvp_route kvp_routes[] = {
 
     { "GET", "keys", "KeyList", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_list },
     { "POST", "keys/{name}/create", "KeyCreate", "keys/create/action", NULL, "keys/create",
-      BOTH | BODY | ALONE, kvp_keys_create },
+      BOTH | BODY | ALONE | WEIGHED, kvp_keys_create },
     { "POST", "keys/{name}/rotate", "KeyRotate", "keys/rotate/action", NULL, "keys/rotate/action",
-      BOTH | ALONE, kvp_keys_rotate },
+      BOTH | ALONE | WEIGHED, kvp_keys_rotate },
     { "POST", "keys/restore", "KeyRestore", "keys/restore/action", NULL, "keys/restore/action",
       BOTH | BODY, kvp_keys_restore },
     { "POST", "keys/{name}/backup", "KeyBackup", "keys/backup/action", NULL, "keys/backup/action",
@@ -73,7 +75,7 @@ const kvp_route kvp_routes[] = {
     { "GET", "keys/{name}/versions", "KeyListVersions", "keys/read", NULL, "keys/read/action", BOTH,
       kvp_keys_versions },
     { "PUT", "keys/{name}", "KeyImport", "keys/import/action", NULL, "keys/import/action",
-      BOTH | BODY | ALONE, kvp_keys_import },
+      BOTH | BODY | ALONE | WEIGHED, kvp_keys_import },
     { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete",
       BOTH | ALONE, kvp_keys_delete },
     { "GET", "keys/{name}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_get },
@@ -214,6 +216,14 @@ const kvp_route kvp_routes[] = {
          kvp_certificates_purge),
     CERT("POST", "deletedcertificates/{name}/recover", "CertificateRecover",
          "certificates/recover/action", 0, kvp_certificates_recover),
+
+    /* For administrators alone: actions that only their roles cover. */
+    { "POST", ".faults", "FaultsAdd", "faults/write", NULL, "securitydomain/upload/action",
+      FAULTS | BODY, kvp_faults_add },
+    { "GET", ".faults", "FaultsList", "faults/list/action", NULL,
+      "securitydomain/upload/read", FAULTS, kvp_faults_list },
+    { "DELETE", ".faults", "FaultsDelete", "faults/delete", NULL,
+      "securitydomain/upload/action", FAULTS, kvp_faults_delete },
 };
 const size_t kvp_route_count = KVP_ARRAY_LEN(kvp_routes);
 
@@ -265,6 +275,7 @@ int kvp_route_match(kvp_exchange *ex, bool open)
         const kvp_route *route = &kvp_routes[i];
         const char *name, *version;
         if (((route->flags & KVP_ROUTE_OPEN) != 0) != open || !(route->flags & kind) ||
+            ((route->flags & KVP_ROUTE_FAULTS) && !ex->daemon->faults) ||
             !match_path(route->pattern, ex, &name, &version))
             continue;
         if (strcmp(route->method, ex->method) == 0) {

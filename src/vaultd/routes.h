@@ -13,7 +13,9 @@ enum {
     KVP_ROUTE_BODY = 1 << 1,      /**< takes a JSON object */
     KVP_ROUTE_VAULT = 1 << 2,     /**< vaults have it */
     KVP_ROUTE_HSM = 1 << 3,       /**< Managed HSMs have it */
-    KVP_ROUTE_UNMANAGED = 1 << 4  /**< refused for the key and the secret of a certificate */
+    KVP_ROUTE_UNMANAGED = 1 << 4, /**< refused for the key and the secret of a certificate */
+    KVP_ROUTE_WEIGHED = 1 << 5,   /**< throttled by the key, in the handler */
+    KVP_ROUTE_FAULTS = 1 << 6     /**< there is none unless faults may be ordered */
 };
 #define KVP_ROUTE_BOTH (KVP_ROUTE_VAULT | KVP_ROUTE_HSM)
 
@@ -135,6 +137,10 @@ void kvp_hsm_restore(kvp_exchange *ex);
 void kvp_hsm_job_status(kvp_exchange *ex);
 void kvp_hsm_domain_status(kvp_exchange *ex);
 void kvp_hsm_domain(kvp_exchange *ex);
+/* faults.c */
+void kvp_faults_add(kvp_exchange *ex);
+void kvp_faults_list(kvp_exchange *ex);
+void kvp_faults_delete(kvp_exchange *ex);
 /* authority.c */
 void kvp_authority_token_v2(kvp_exchange *ex);
 void kvp_authority_token_v1(kvp_exchange *ex);

@@ -212,6 +212,7 @@ typedef struct kvp_key_record {
     char *policy_json;              /**< release_policy as answered */
     bool enabled, exportable, current;
     bool managed;                   /**< the key of a certificate */
+    bool in_token;                  /**< the private half is in a token, the store has a reference */
     int64_t not_before, expires;    /**< Unix seconds or KVP_TIME_NONE */
     int64_t created, updated;
     int64_t deleted, purge;         /**< deletion and scheduled purge; KVP_TIME_NONE while alive */

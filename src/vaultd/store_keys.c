@@ -12,7 +12,7 @@
 #define COLUMNS                                                                                    \
     "v.id, k.name, v.version, v.kty, v.bits, v.public, v.ops, v.tags, v.policy, v.enabled,"        \
     " v.exportable, v.id = k.current, v.not_before, v.expires, v.created, v.updated, k.deleted,"   \
-    " k.purge, k.managed"
+    " k.purge, k.managed, v.in_token"
 #define TABLES " FROM keys k JOIN key_versions v ON v.key = k.id "
 
 void kvp_key_record_clear(kvp_key_record *record)
@@ -67,7 +67,8 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_key_record *ret, kvp_error
                               .updated = sqlite3_column_int64(stmt, 15),
                               .deleted = kvp_store_read_time(stmt, 16),
                               .purge = kvp_store_read_time(stmt, 17),
-                              .managed = sqlite3_column_int(stmt, 18) != 0 };
+                              .managed = sqlite3_column_int(stmt, 18) != 0,
+                              .in_token = sqlite3_column_int(stmt, 19) != 0 };
 
     kvp_store_copy(stmt, 1, record.name, sizeof(record.name));
     kvp_store_copy(stmt, 2, record.version, sizeof(record.version));
@@ -139,8 +140,8 @@ static kvp_status insert_version(kvp_store_conn *conn, int64_t key, kvp_key_reco
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
         "INSERT INTO key_versions (key, version, kty, bits, public, ops, tags, policy, enabled,"
-        " exportable, not_before, expires, created, updated, sealed)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+        " exportable, not_before, expires, created, updated, sealed, in_token)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         reterr);
 
     if (!stmt)
@@ -160,6 +161,7 @@ static kvp_status insert_version(kvp_store_conn *conn, int64_t key, kvp_key_reco
     sqlite3_bind_int64(stmt, 13, record->created);
     sqlite3_bind_int64(stmt, 14, record->updated);
     sqlite3_bind_blob(stmt, 15, sealed->data, (int)sealed->len, SQLITE_STATIC);
+    sqlite3_bind_int(stmt, 16, record->in_token);
     kvp_status status = kvp_store_run(conn, stmt, reterr);
     if (status != KVP_OK)
         return status;

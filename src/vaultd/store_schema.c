@@ -179,7 +179,9 @@ static const char *const migrations[] = {
     " actions TEXT NOT NULL,"
     " expiry TEXT NOT NULL,"
     " created INTEGER NOT NULL,"
-    " updated INTEGER NOT NULL);",
+    " updated INTEGER NOT NULL);"
+    /* Whether what is sealed names a key in a token. */
+    "ALTER TABLE key_versions ADD COLUMN in_token INTEGER NOT NULL DEFAULT 0;",
 };
 const unsigned kvp_store_schema_version = KVP_ARRAY_LEN(migrations);
 
