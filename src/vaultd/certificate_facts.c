@@ -44,12 +44,11 @@ json_t *kvp_policy_x509_of(const kvp_x509_facts *facts)
              json_array_append_new(words, json_string(kvp_x509_usages[i].name)) == 0;
     if (ok && facts->san_count > 0)
         ok = (names = sans_of(facts)) != NULL;
-    json_t *result =
-        ok ? json_pack("{s:s%, s:O*, s:O, s:O, s:I, s:{s:b}}", "subject",
-                       kvp_buf_str(&facts->subject), facts->subject.len, "sans", names, "ekus", ekus,
-                       "key_usage", words, "validity_months", (json_int_t)facts->months,
-                       "basic_constraints", "ca", facts->ca)
-           : NULL;
+    json_t *result = ok ? json_pack("{s:s%, s:O*, s:O, s:O, s:I, s:{s:b}}", "subject",
+                                    kvp_buf_str(&facts->subject), facts->subject.len, "sans", names,
+                                    "ekus", ekus, "key_usage", words, "validity_months",
+                                    (json_int_t)facts->months, "basic_constraints", "ca", facts->ca)
+                        : NULL;
     json_decref(ekus);
     json_decref(words);
     json_decref(names);
@@ -73,8 +72,10 @@ json_t *kvp_policy_key_of(kvp_exchange *ex, const json_t *given, const kvp_engin
     if (hsm && exportable)
         return kvp_policy_refused(ex, "exportable");
     json_t *result = json_pack("{s:b, s:s, s:I, s:b, s:s*}", "exportable", exportable, "kty",
-                               kty ? kty : key->kind == KVP_ENGINE_RSA ? "RSA" : "EC", "key_size",
-                               (json_int_t)key->bits, "reuse_key", reuse, "crv",
+                               kty                           ? kty
+                               : key->kind == KVP_ENGINE_RSA ? "RSA"
+                                                             : "EC",
+                               "key_size", (json_int_t)key->bits, "reuse_key", reuse, "crv",
                                key->curve ? key->curve->name : NULL);
     return kvp_policy_finished(ex, result, result != NULL);
 }
@@ -108,8 +109,8 @@ static void use_x509(const json_t *props, kvp_x509_profile *profile)
 void kvp_policy_use_of(const json_t *policy, kvp_policy_use *ret)
 {
     const json_t *key = json_object_get(policy, "key_props");
-    const char *type = json_string_value(
-        json_object_get(json_object_get(policy, "secret_props"), "contentType"));
+    const char *type =
+        json_string_value(json_object_get(json_object_get(policy, "secret_props"), "contentType"));
 
     memset(ret, 0, sizeof(*ret));
     ret->kty = json_string_value(json_object_get(key, "kty"));

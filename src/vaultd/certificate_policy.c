@@ -46,7 +46,8 @@ static json_t *overlay(const json_t *base, const json_t *given)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)given, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
         if (!json_is_null(value) && json_object_set(merged, name, value) != 0) {
             json_decref(merged);
             return NULL;
@@ -55,7 +56,8 @@ static json_t *overlay(const json_t *base, const json_t *given)
     return merged;
 }
 
-/* --- key_props ----------------------------------------------------------------------------------- */
+/* --- key_props -----------------------------------------------------------------------------------
+ */
 
 static bool read_curve(kvp_exchange *ex, const json_t *props, const char **crv, json_int_t *size)
 {
@@ -98,7 +100,8 @@ static json_t *key_props(kvp_exchange *ex, const json_t *props)
         return kvp_policy_refused(ex, "key_size");
     json_t *result = json_pack("{s:b, s:s, s:I, s:b}", "exportable", exportable, "kty", kty,
                                "key_size", size, "reuse_key", reuse);
-    return kvp_policy_finished(ex, result, result && (!crv || kvp_json_add(result, "crv", json_string(crv))));
+    return kvp_policy_finished(ex, result,
+                               result && (!crv || kvp_json_add(result, "crv", json_string(crv))));
 }
 
 /* The key properties of a request over older ones; another type takes its size and curve along. */
@@ -118,7 +121,8 @@ static json_t *overlay_key_props(const json_t *base, const json_t *given)
     return merged;
 }
 
-/* --- secret_props, issuer ------------------------------------------------------------------------ */
+/* --- secret_props, issuer ------------------------------------------------------------------------
+ */
 
 static json_t *secret_props(kvp_exchange *ex, const json_t *props)
 {
@@ -150,7 +154,8 @@ static json_t *issuer(kvp_exchange *ex, const json_t *given)
     return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- x509_props ---------------------------------------------------------------------------------- */
+/* --- x509_props ----------------------------------------------------------------------------------
+ */
 
 /* A copy of an array of at most @max strings; NULL after refusing. */
 static json_t *strings(kvp_exchange *ex, const json_t *array, size_t max, const char *name)
@@ -268,7 +273,8 @@ static json_t *x509_props(kvp_exchange *ex, const json_t *props)
     return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- lifetime_actions ---------------------------------------------------------------------------- */
+/* --- lifetime_actions ----------------------------------------------------------------------------
+ */
 
 static json_t *lifetime_action(kvp_exchange *ex, const json_t *given, json_int_t months)
 {
@@ -297,10 +303,9 @@ static json_t *lifetime_action(kvp_exchange *ex, const json_t *given, json_int_t
         return kvp_policy_refused(ex, "lifetime_percentage");
     if (days < 0 || days > months * 27)
         return kvp_policy_refused(ex, "days_before_expiry");
-    json_t *result =
-        json_pack("{s:{s:I}, s:{s:s}}", "trigger",
-                  percentage ? "lifetime_percentage" : "days_before_expiry",
-                  percentage ? percentage : days, "action", "action_type", types[row]);
+    json_t *result = json_pack("{s:{s:I}, s:{s:s}}", "trigger",
+                               percentage ? "lifetime_percentage" : "days_before_expiry",
+                               percentage ? percentage : days, "action", "action_type", types[row]);
     return kvp_policy_finished(ex, result, result != NULL);
 }
 
@@ -309,10 +314,9 @@ static json_t *lifetime_actions(kvp_exchange *ex, const json_t *given, const cha
 {
     if (!given) {
         /* Who knows no issuer cannot renew (recorded). */
-        json_t *result = json_pack("[{s:{s:i}, s:{s:s}}]", "trigger", "lifetime_percentage",
-                                   DEFAULT_PERCENTAGE, "action", "action_type",
-                                   kvp_issuer_is_unknown(issuer_name) ? "EmailContacts"
-                                                                      : "AutoRenew");
+        json_t *result = json_pack(
+            "[{s:{s:i}, s:{s:s}}]", "trigger", "lifetime_percentage", DEFAULT_PERCENTAGE, "action",
+            "action_type", kvp_issuer_is_unknown(issuer_name) ? "EmailContacts" : "AutoRenew");
         return kvp_policy_finished(ex, result, result != NULL);
     }
     if (json_array_size(given) > ACTIONS_MAX)
@@ -332,7 +336,8 @@ static json_t *lifetime_actions(kvp_exchange *ex, const json_t *given, const cha
     return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- whole policies ------------------------------------------------------------------------------ */
+/* --- whole policies ------------------------------------------------------------------------------
+ */
 
 /* The sections of @policy, checked to be objects. */
 typedef struct sections {
@@ -414,13 +419,13 @@ json_t *kvp_policy_read(kvp_exchange *ex, const json_t *given, const json_t *bas
     }
     json_t *x509 = known_names(ex, new.x509);
     json_t *issuer_json = issuer(ex, new.issuer ? new.issuer : old.issuer);
-    bool ok = issuer_json && (x509 || !new.x509) &&
-              add_section(ex, result, "key_props", key_props, overlay_key_props, old.key, new.key) &&
-              add_section(ex, result, "secret_props", secret_props, overlay, old.secret,
-                          new.secret) &&
-              add_section(ex, result, "x509_props", x509_props, overlay, old.x509, x509) &&
-              add_actions(ex, result, new.actions ? new.actions : old.actions, issuer_json) &&
-              check(ex, result);
+    bool ok =
+        issuer_json && (x509 || !new.x509) &&
+        add_section(ex, result, "key_props", key_props, overlay_key_props, old.key, new.key) &&
+        add_section(ex, result, "secret_props", secret_props, overlay, old.secret, new.secret) &&
+        add_section(ex, result, "x509_props", x509_props, overlay, old.x509, x509) &&
+        add_actions(ex, result, new.actions ? new.actions : old.actions, issuer_json) &&
+        check(ex, result);
     json_decref(x509);
     json_decref(issuer_json);
     return kvp_policy_finished(ex, result, ok);

@@ -55,7 +55,8 @@ static void decode(const char *text, kvp_buf *ret)
     ck_assert_int_eq(kvp_x509_unbase64(text, strlen(text), ret), KVP_OK);
 }
 
-/* --- merged -------------------------------------------------------------------------------------- */
+/* --- merged --------------------------------------------------------------------------------------
+ */
 
 /* A certificate for the request of @name, signed by somebody else, as base64 in a new string. */
 static char *sign_request(const char *name)
@@ -104,8 +105,10 @@ START_TEST(a_request_waits_for_its_certificate_over_a_restart)
 
     ck_assert_str_eq(kvp_test_members(waiting), "id attributes policy pending");
     ck_assert(json_is_false(kvp_test_at(waiting, "attributes.enabled")));
-    ck_assert_str_eq(kvp_test_text(json_array_get(kvp_test_at(waiting, "policy.lifetime_actions"), 0),
-                                   "action.action_type"), "EmailContacts");
+    ck_assert_str_eq(
+        kvp_test_text(json_array_get(kvp_test_at(waiting, "policy.lifetime_actions"), 0),
+                      "action.action_type"),
+        "EmailContacts");
     ck_assert_uint_eq(json_array_size(kvp_test_at(list, "value")), 0);
     ck_assert_uint_eq(json_array_size(kvp_test_at(all, "value")), 1);
     json_decref(kvp_test_call(&vault, "GET", "/keys/c", NULL, 404));
@@ -122,7 +125,8 @@ START_TEST(a_request_waits_for_its_certificate_over_a_restart)
     ck_assert_str_eq(kvp_test_text(operation, "status"), "completed");
     ck_assert_str_eq(kvp_test_text(key, "key.kid"), kvp_test_text(merged, "kid"));
     kvp_test_error(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 400,
-                                  "{\"x5c\":[\"%s\"]}", cert), "BadParameter", NULL, "completed");
+                                  "{\"x5c\":[\"%s\"]}", cert),
+                   "BadParameter", NULL, "completed");
     json_decref(operation);
     json_decref(key);
     json_decref(merged);
@@ -145,7 +149,8 @@ START_TEST(a_merge_needs_the_certificate_of_its_key)
         kvp_test_error(post("/certificates/c/pending/merge", bodies[i], 400), "BadParameter", NULL,
                        "Unable to parse X5c certificate chain and locate leaf certificate");
     kvp_test_error(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 400,
-                                  "{\"x5c\":[\"%s\"]}", other), "BadParameter", NULL,
+                                  "{\"x5c\":[\"%s\"]}", other),
+                   "BadParameter", NULL,
                    "Unable to parse X5c certificate chain and locate leaf certificate");
     /* With the right one anywhere in the list, the leaf is found and the rest is the chain. */
     char *right = sign_request("c");
@@ -174,7 +179,8 @@ START_TEST(an_operation_can_be_cancelled_and_deleted)
     ck_assert_str_eq(kvp_test_text(told, "status"), "inProgress");
     json_decref(told);
     told = get("/certificates/c/pending");
-    ck_assert_str_eq(kvp_test_members(told), "id issuer csr cancellation_requested status request_id");
+    ck_assert_str_eq(kvp_test_members(told),
+                     "id issuer csr cancellation_requested status request_id");
     ck_assert_str_eq(kvp_test_text(told, "status"), "cancelled");
     json_decref(told);
     json_decref(post("/certificates/c/pending/merge", "{\"x5c\":[]}", 400));
@@ -194,16 +200,18 @@ START_TEST(an_operation_can_be_cancelled_and_deleted)
 }
 END_TEST
 
-/* --- imported ------------------------------------------------------------------------------------ */
+/* --- imported ------------------------------------------------------------------------------------
+ */
 
 START_TEST(the_secret_of_one_certificate_makes_another)
 {
     static const char *const types[] = { KVP_X509_TYPE_PFX, KVP_X509_TYPE_PEM };
-    json_decref(kvp_test_callf(&vault, "POST", "/certificates/a/create", 202,
-                               "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"secret_props\":{"
-                               "\"contentType\":\"%s\"},\"issuer\":{\"name\":\"Self\"},\"x509_props\":{"
-                               "\"subject\":\"C=US, ST=WA, CN=x\",\"sans\":{\"dns_names\":[\"a.b\"]}}}}",
-                               types[_i]));
+    json_decref(
+        kvp_test_callf(&vault, "POST", "/certificates/a/create", 202,
+                       "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"secret_props\":{"
+                       "\"contentType\":\"%s\"},\"issuer\":{\"name\":\"Self\"},\"x509_props\":{"
+                       "\"subject\":\"C=US, ST=WA, CN=x\",\"sans\":{\"dns_names\":[\"a.b\"]}}}}",
+                       types[_i]));
     json_t *secret = get("/secrets/a"), *first = get("/certificates/a");
     json_t *body = json_pack("{s:O}", "value", kvp_test_at(secret, "value"));
     char *text = json_dumps(body, 0);
@@ -233,7 +241,10 @@ END_TEST
 START_TEST(import_refuses_what_is_no_certificate)
 {
     static const char *const bodies[] = {
-        "{}", "{\"value\":5}", "{\"value\":\"\"}", "{\"value\":\"AAAA\"}",
+        "{}",
+        "{\"value\":5}",
+        "{\"value\":\"\"}",
+        "{\"value\":\"AAAA\"}",
         "{\"value\":\"-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\"}",
         "{\"value\":\"MIIK\",\"pwd\":5}",
     };
@@ -243,40 +254,46 @@ START_TEST(import_refuses_what_is_no_certificate)
 }
 END_TEST
 
-/* --- issuers and contacts ------------------------------------------------------------------------ */
+/* --- issuers and contacts ------------------------------------------------------------------------
+ */
 
 START_TEST(issuers_are_set_changed_listed_and_deleted_and_keep_no_password)
 {
-    json_t *made = kvp_test_call(&vault, "PUT", "/certificates/issuers/I1",
-                                 "{\"provider\":\"Test\",\"credentials\":{\"account_id\":\"a\",\"pwd\":"
-                                 "\"hidden\"},\"org_details\":{\"admin_details\":[{\"email\":\"x@y\","
-                                 "\"first_name\":\"F\"}]}}", 200);
+    json_t *made =
+        kvp_test_call(&vault, "PUT", "/certificates/issuers/I1",
+                      "{\"provider\":\"Test\",\"credentials\":{\"account_id\":\"a\",\"pwd\":"
+                      "\"hidden\"},\"org_details\":{\"admin_details\":[{\"email\":\"x@y\","
+                      "\"first_name\":\"F\"}]}}",
+                      200);
     ck_assert_str_eq(kvp_test_members(made), "id provider credentials org_details attributes");
     ck_assert_str_eq(kvp_test_members(kvp_test_at(made, "credentials")), "account_id");
     ck_assert_str_eq(kvp_test_members(kvp_test_at(made, "org_details")), "zip admin_details");
-    json_t *changed = kvp_test_call(&vault, "PATCH", "/certificates/issuers/i1",
-                                    "{\"org_details\":{\"id\":\"O\"},\"attributes\":{\"enabled\":false}}",
-                                    200);
+    json_t *changed =
+        kvp_test_call(&vault, "PATCH", "/certificates/issuers/i1",
+                      "{\"org_details\":{\"id\":\"O\"},\"attributes\":{\"enabled\":false}}", 200);
     ck_assert_str_eq(kvp_test_members(kvp_test_at(changed, "org_details")), "id zip admin_details");
     ck_assert_str_eq(kvp_test_text(changed, "credentials.account_id"), "a");
     json_t *got = get("/certificates/issuers/i1"), *list = get("/certificates/issuers");
     ck_assert(json_equal(changed, got));
-    ck_assert_str_eq(kvp_test_members(json_array_get(kvp_test_at(list, "value"), 0)), "id provider");
+    ck_assert_str_eq(kvp_test_members(json_array_get(kvp_test_at(list, "value"), 0)),
+                     "id provider");
     /* A certificate of such an issuer waits for a merge; one of an unknown issuer is not begun. */
     create("c", "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"I1\"},"
                 "\"x509_props\":{\"subject\":\"CN=x\"}}}");
     kvp_free(sign_request("c"));
     kvp_test_error(post("/certificates/d/create",
                         "{\"policy\":{\"issuer\":{\"name\":\"I2\"},\"x509_props\":{\"subject\":"
-                        "\"CN=x\"}}}", 404), "CertificateIssuerNotFound", NULL, "Issuer I2 not found");
+                        "\"CN=x\"}}}",
+                        404),
+                   "CertificateIssuerNotFound", NULL, "Issuer I2 not found");
     json_decref(kvp_test_call(&vault, "DELETE", "/certificates/issuers/i1", NULL, 200));
     kvp_test_error(kvp_test_call(&vault, "GET", "/certificates/issuers/i1", NULL, 404),
                    "CertificateIssuerNotFound", NULL, "Issuer not found");
     kvp_test_error(kvp_test_call(&vault, "PATCH", "/certificates/issuers/i1", "{}", 404),
                    "CertificateIssuerNotFound", NULL, "Issuer i1 not found");
     json_decref(kvp_test_call(&vault, "PUT", "/certificates/issuers/i2", "{}", 400));
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/issuers/self",
-                              "{\"provider\":\"Test\"}", 400));
+    json_decref(
+        kvp_test_call(&vault, "PUT", "/certificates/issuers/self", "{\"provider\":\"Test\"}", 400));
     json_decref(made);
     json_decref(changed);
     json_decref(got);
@@ -308,7 +325,8 @@ START_TEST(contacts_are_one_document)
                    "ContactsNotFound", NULL, "Contacts not found");
     json_t *made = kvp_test_call(&vault, "PUT", "/certificates/contacts",
                                  "{\"contacts\":[{\"phone\":\"1\",\"email\":\"a@b\"},{\"email\":"
-                                 "\"c@d\",\"name\":\"N\"}]}", 200);
+                                 "\"c@d\",\"name\":\"N\"}]}",
+                                 200);
     json_t *got = get("/certificates/contacts");
     ck_assert_str_eq(kvp_test_text(made, "id"), BASE "/certificates/contacts");
     ck_assert(json_equal(made, got));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates over exchanges: made by themselves, changed, deleted, and what stands behind them. */
+/* Certificates over exchanges: made by themselves, changed, deleted, and what stands behind them.
+ */
 #include "config.h"
 
 #include "support.h"
@@ -56,20 +57,21 @@ static void decode(const char *text, kvp_buf *ret)
     ck_assert_int_eq(kvp_x509_unbase64(text, strlen(text), ret), KVP_OK);
 }
 
-/* --- made by itself ------------------------------------------------------------------------------ */
+/* --- made by itself ------------------------------------------------------------------------------
+ */
 
 START_TEST(a_self_signed_certificate_is_made_at_once_and_told_of_later)
 {
-    kvp_exchange *ex = kvp_test_request(&vault, "POST", "/certificates/My-Cert/create", vault.token,
-                                        "{\"policy\":{\"issuer\":{\"name\":\"self\"},\"x509_props\":{"
-                                        "\"subject\":\"CN=DefaultPolicy\"}}}");
+    kvp_exchange *ex =
+        kvp_test_request(&vault, "POST", "/certificates/My-Cert/create", vault.token,
+                         "{\"policy\":{\"issuer\":{\"name\":\"self\"},\"x509_props\":{"
+                         "\"subject\":\"CN=DefaultPolicy\"}}}");
     json_t *operation = json_loads(kvp_buf_str(&ex->reply), 0, NULL);
     char want[300];
 
     ck_assert_int_eq(ex->status, 202);
     ck_assert_str_eq(ex->headers[0].name, "Location");
-    snprintf(want, sizeof(want),
-             BASE "/certificates/My-Cert/pending?api-version=7.5&request_id=%s",
+    snprintf(want, sizeof(want), BASE "/certificates/My-Cert/pending?api-version=7.5&request_id=%s",
              kvp_test_text(operation, "request_id"));
     ck_assert_str_eq(ex->headers[0].value, want);
     ck_assert_str_eq(ex->headers[1].name, "Retry-After");
@@ -96,7 +98,8 @@ START_TEST(a_self_signed_certificate_is_made_at_once_and_told_of_later)
                            "\"ca\":false}}");
     free(text);
     text = json_dumps(kvp_test_at(bundle, "policy.key_props"), JSON_COMPACT);
-    ck_assert_str_eq(text, "{\"exportable\":true,\"kty\":\"RSA\",\"key_size\":2048,\"reuse_key\":false}");
+    ck_assert_str_eq(text,
+                     "{\"exportable\":true,\"kty\":\"RSA\",\"key_size\":2048,\"reuse_key\":false}");
     free(text);
     json_decref(bundle);
 }
@@ -122,7 +125,8 @@ START_TEST(key_and_secret_behind_a_certificate_are_one_with_it)
                                "\"%s\"},\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":"
                                "\"CN=x\"}},\"tags\":{\"a\":\"b\"}}",
                                kinds[_i].key_props, kinds[_i].content_type));
-    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"), *secret = get("/secrets/c");
+    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"),
+           *secret = get("/secrets/c");
     const char *version = kvp_test_text(certificate, "id") + strlen(BASE "/certificates/c/");
 
     ck_assert_str_eq(kvp_test_text(certificate, "kid"), kvp_test_text(key, "key.kid"));
@@ -134,8 +138,10 @@ START_TEST(key_and_secret_behind_a_certificate_are_one_with_it)
     ck_assert_ptr_null(kvp_test_at(key, "attributes.exportable"));
     ck_assert_str_eq(kvp_test_text(key, "key.kty"), kinds[_i].kty);
     ck_assert_str_eq(kvp_test_text(secret, "contentType"), kinds[_i].content_type);
-    ck_assert(json_equal(kvp_test_at(certificate, "attributes.exp"), kvp_test_at(key, "attributes.exp")));
-    ck_assert(json_equal(kvp_test_at(certificate, "attributes"), kvp_test_at(secret, "attributes")));
+    ck_assert(
+        json_equal(kvp_test_at(certificate, "attributes.exp"), kvp_test_at(key, "attributes.exp")));
+    ck_assert(
+        json_equal(kvp_test_at(certificate, "attributes"), kvp_test_at(secret, "attributes")));
     /* The secret holds the certificate, and the key only where it may leave. */
     kvp_buf cer = KVP_BUF_INIT(0);
     kvp_x509_bundle bundle;
@@ -182,10 +188,12 @@ END_TEST
 
 START_TEST(key_operations_follow_from_the_key_usage)
 {
-    json_decref(post("/certificates/c/create",
-                     "{\"policy\":{\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":\"CN=x\","
-                     "\"key_usage\":[\"nonRepudiation\",\"digitalSignature\",\"keyEncipherment\","
-                     "\"keyAgreement\",\"keyCertSign\"]}}}", 202));
+    json_decref(
+        post("/certificates/c/create",
+             "{\"policy\":{\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":\"CN=x\","
+             "\"key_usage\":[\"nonRepudiation\",\"digitalSignature\",\"keyEncipherment\","
+             "\"keyAgreement\",\"keyCertSign\"]}}}",
+             202));
     json_t *key = get("/keys/c"), *policy = get("/certificates/c/policy");
     char *ops = json_dumps(kvp_test_at(key, "key.key_ops"), JSON_COMPACT);
     char *usage = json_dumps(kvp_test_at(policy, "x509_props.key_usage"), JSON_COMPACT);
@@ -221,8 +229,9 @@ START_TEST(key_and_secret_of_a_certificate_are_not_changed_on_their_own)
     create("c", EC_SELF);
     if (strncmp(managed[_i].path, "/deleted", 8) == 0)
         json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c", NULL, 200));
-    kvp_test_error(kvp_test_call(&vault, managed[_i].method, managed[_i].path, managed[_i].body, 403),
-                   "Forbidden", managed[_i].inner, managed[_i].word);
+    kvp_test_error(
+        kvp_test_call(&vault, managed[_i].method, managed[_i].path, managed[_i].body, 403),
+        "Forbidden", managed[_i].inner, managed[_i].word);
 }
 END_TEST
 
@@ -273,28 +282,36 @@ static const struct {
     { "{\"policy\":5}", "Property policy has" },
     { "{\"policy\":{\"issuer\":{\"name\":\"Self\"}}}", "subject" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"nonsense\"}}}", "not a valid X500 name" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":0}}}", "validity_months" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":0}}}",
+      "validity_months" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":1201}}}",
       "validity_months" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"key_usage\":[\"flying\"]}}}", "key_usage" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"key_usage\":[\"flying\"]}}}",
+      "key_usage" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"ekus\":[\"flying\"]}}}", "key usages" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"ekus\":[1]}}}", "ekus" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"sans\":{\"dns_names\":[\"a b\"]}}}}",
       "dns_names" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"sans\":{\"dns_names\":\"a\"}}}}",
       "dns_names" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"oct\"}}}", "kty" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"oct\"}}}",
+      "kty" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"key_size\":1024}}}",
       "key_size" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":\"X\"}}}",
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":"
+      "\"X\"}}}",
       "crv" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":"
-      "\"P-256\",\"key_size\":384}}}", "key_size" },
+      "\"P-256\",\"key_size\":384}}}",
+      "key_size" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"RSA-HSM\","
-      "\"exportable\":true}}}", "exportable" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"secret_props\":{\"contentType\":\"x\"}}}",
+      "\"exportable\":true}}}",
+      "exportable" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"secret_props\":{\"contentType\":\"x\"}}"
+      "}",
       "contentType" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"issuer\":{\"name\":\"a b\"}}}", "issuer" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"issuer\":{\"name\":\"a b\"}}}",
+      "issuer" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{}]}}",
       "lifetime_actions" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{\"trigger\":{"
@@ -304,15 +321,16 @@ static const struct {
       "\"days_before_expiry\":325},\"action\":{\"action_type\":\"AutoRenew\"}}]}}",
       "days_before_expiry" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{\"trigger\":{"
-      "\"lifetime_percentage\":5},\"action\":{\"action_type\":\"Dance\"}}]}}", "action_type" },
+      "\"lifetime_percentage\":5},\"action\":{\"action_type\":\"Dance\"}}]}}",
+      "action_type" },
 };
 
 START_TEST(create_refuses_what_is_wrong)
 {
     json_t *answer = post("/certificates/c/create", bad_creates[_i].body, 400);
 
-    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_creates[_i].text) != NULL, "%s",
-                  kvp_test_text(answer, "error.message"));
+    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_creates[_i].text) != NULL,
+                  "%s", kvp_test_text(answer, "error.message"));
     json_decref(answer);
     json_decref(kvp_test_call(&vault, "GET", "/certificates/c", NULL, 404));
 }
@@ -334,7 +352,8 @@ START_TEST(alternative_names_of_the_newest_version_are_ignored_by_older_ones)
 }
 END_TEST
 
-/* --- changed and deleted ------------------------------------------------------------------------- */
+/* --- changed and deleted -------------------------------------------------------------------------
+ */
 
 START_TEST(an_update_reaches_key_and_secret)
 {
@@ -342,12 +361,15 @@ START_TEST(an_update_reaches_key_and_secret)
     json_t *before = get("/certificates/c");
     json_t *updated = kvp_test_call(&vault, "PATCH", "/certificates/c",
                                     "{\"attributes\":{\"enabled\":false,\"exp\":5},\"tags\":{\"a\":"
-                                    "\"b\"},\"policy\":{\"x509_props\":{\"validity_months\":6}}}", 200);
+                                    "\"b\"},\"policy\":{\"x509_props\":{\"validity_months\":6}}}",
+                                    200);
     json_t *key = get("/keys/c");
 
     ck_assert(json_is_false(kvp_test_at(updated, "attributes.enabled")));
-    ck_assert(json_equal(kvp_test_at(before, "attributes.exp"), kvp_test_at(updated, "attributes.exp")));
-    ck_assert_int_eq(json_integer_value(kvp_test_at(updated, "policy.x509_props.validity_months")), 6);
+    ck_assert(
+        json_equal(kvp_test_at(before, "attributes.exp"), kvp_test_at(updated, "attributes.exp")));
+    ck_assert_int_eq(json_integer_value(kvp_test_at(updated, "policy.x509_props.validity_months")),
+                     6);
     ck_assert_str_eq(kvp_test_text(updated, "policy.x509_props.subject"), "CN=x");
     ck_assert(json_is_false(kvp_test_at(key, "attributes.enabled")));
     ck_assert_str_eq(kvp_test_text(key, "tags.a"), "b");
@@ -394,7 +416,8 @@ START_TEST(a_backup_brings_certificate_key_and_secret_back)
 {
     create("c", EC_SELF);
     create("c", "{\"tags\":{\"v\":\"2\"}}");
-    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"), *secret = get("/secrets/c");
+    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"),
+           *secret = get("/secrets/c");
     json_t *versions = get("/certificates/c/versions");
     json_t *backup = post("/certificates/c/backup", NULL, 200);
     kvp_buf blob = KVP_BUF_INIT(0);
@@ -410,15 +433,16 @@ START_TEST(a_backup_brings_certificate_key_and_secret_back)
     json_decref(post("/certificates/restore", body, 409));
     json_decref(kvp_test_call(&vault, "DELETE", "/deletedcertificates/c", NULL, 204));
     json_decref(post("/certificates/restore", body, 200));
-    json_t *certificate2 = get("/certificates/c"), *key2 = get("/keys/c"), *secret2 = get("/secrets/c");
+    json_t *certificate2 = get("/certificates/c"), *key2 = get("/keys/c"),
+           *secret2 = get("/secrets/c");
     json_t *versions2 = get("/certificates/c/versions");
     json_object_del(certificate, "pending"); /* the operation is not part of a backup (recorded) */
     ck_assert(json_equal(certificate, certificate2));
     ck_assert(json_equal(key, key2));
     ck_assert(json_equal(secret, secret2));
     ck_assert(json_equal(versions, versions2));
-    json_t *all[] = { certificate, key, secret, versions, certificate2, key2, secret2, versions2,
-                      backup };
+    json_t *all[] = { certificate, key,     secret,    versions, certificate2,
+                      key2,        secret2, versions2, backup };
     for (size_t i = 0; i < KVP_ARRAY_LEN(all); i++)
         json_decref(all[i]);
     kvp_buf_clear(&blob);
@@ -458,7 +482,8 @@ START_TEST(without_memory_nothing_breaks)
         kvp_exchange_run(ex);
         kvp_alloc_fail_after(-1);
         ck_assert_msg(ex->status == 200 || ex->status == 202 || ex->status == 500 ||
-                          ex->status == 401 || ex->status == 404, "%ld: %d", n, ex->status);
+                          ex->status == 401 || ex->status == 404,
+                      "%ld: %d", n, ex->status);
         kvp_exchange_free(ex);
     }
     json_decref(get("/certificates/c"));
@@ -481,8 +506,8 @@ static void add_all(TCase *t)
     tcase_add_test(t, an_update_reaches_key_and_secret);
     tcase_add_test(t, a_deleted_certificate_takes_key_and_secret_along_and_brings_them_back);
     tcase_add_test(t, a_backup_brings_certificate_key_and_secret_back);
-    tcase_add_test(t,
-                   a_certificate_survives_a_restart_and_its_key_is_useless_with_another_storage_key);
+    tcase_add_test(
+        t, a_certificate_survives_a_restart_and_its_key_is_useless_with_another_storage_key);
     tcase_add_test(t, without_memory_nothing_breaks);
 }
 
