@@ -70,6 +70,9 @@ const size_t kvp_algorithm_count = KVP_ARRAY_LEN(kvp_algorithms);
 
 const kvp_engine_curve *kvp_engine_curve_find(const char *name)
 {
+    /* The name of the first api-versions, which command lines were recorded to send still. */
+    if (strcmp(name, "SECP256K1") == 0)
+        name = "P-256K";
     for (size_t i = 0; i < kvp_engine_curve_count; i++) {
         if (strcmp(kvp_engine_curves[i].name, name) == 0)
             return &kvp_engine_curves[i];

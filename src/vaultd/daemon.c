@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "vaultd/datadir.h"
 #include "vaultd/front.h"
+#include "vaultd/keeper.h"
+#include "vaultd/imds.h"
 #include "vaultd/listen.h"
 #include "vaultd/note.h"
 
@@ -23,6 +25,9 @@ struct kvp_service {
     kvp_listener listener;
     kvp_front *front;
     kvp_tls *tls;
+    kvp_keeper *keeper;
+    kvp_imds *imds;
+    const char *identities[KVP_IDENTITIES_MAX + 1];
     char url[300];       /* with the port, always: for people */
     char base_url[300];  /* as identifiers have it: without port 443 */
 };
@@ -84,6 +89,19 @@ static kvp_status start_front(kvp_service *service, kvp_error *reterr)
     return status;
 }
 
+static kvp_status start_imds(kvp_service *service, const kvp_options *options, kvp_error *reterr)
+{
+    char *path = kvp_datadir_file(&service->dir, KVP_DATADIR_IDENTITY_ENV);
+    kvp_status status = path ? KVP_OK : KVP_ERR_NO_MEMORY;
+
+    memcpy(service->identities, options->identities, sizeof(service->identities));
+    if (status == KVP_OK)
+        status = kvp_imds_start(&service->daemon, options->imds, service->identities, path,
+                                &service->imds, reterr);
+    kvp_free(path);
+    return status;
+}
+
 /* A connection is a descriptor; the usual soft limit of 1024 would be reached before ours. */
 static void raise_descriptor_limit(void)
 {
@@ -132,6 +150,10 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
                                        KVP_SETTING_URL, service->base_url, reterr);
     if (status == KVP_OK)
         status = start_front(service, reterr);
+    if (status == KVP_OK)
+        status = kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
+    if (status == KVP_OK && options->imds)
+        status = start_imds(service, options, reterr);
     if (status != KVP_OK) {
         kvp_service_stop(service);
         return status;
@@ -144,7 +166,9 @@ void kvp_service_stop(kvp_service *service)
 {
     if (!service)
         return;
+    kvp_imds_stop(service->imds);
     kvp_front_stop(service->front);
+    kvp_keeper_stop(service->keeper);
     kvp_tls_close(service->tls);
     kvp_listen_close(&service->listener);
     kvp_key_cache_free(service->daemon.cache);

@@ -18,6 +18,7 @@
 #define KVP_DATADIR_SERVER_KEY "server.key"
 #define KVP_DATADIR_CONF "kvpkcs11.conf"
 #define KVP_DATADIR_LOG "log"
+#define KVP_DATADIR_IDENTITY_ENV "identity.env"
 
 typedef struct kvp_datadir {
     char *path;

@@ -260,6 +260,8 @@ static void add_hsm_headers(kvp_exchange *ex)
     snprintf(latency, sizeof(latency), "%lld",
              (long long)((kvp_clock_mono_us() - ex->started_us) / 1000));
     kvp_exchange_header(ex, "x-ms-server-latency", latency);
+    if (strcmp(ex->method, "GET") == 0)
+        kvp_exchange_header(ex, "x-ms-build-version", PACKAGE_VERSION ".0");
     if (ex->status < 300) {
         kvp_exchange_header(ex, "x-ms-keyvault-region", "local");
         add_network_info(ex);

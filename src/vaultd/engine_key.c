@@ -206,7 +206,9 @@ kvp_status kvp_engine_import_rsa(const kvp_engine_rsa_parts *parts, kvp_engine_k
                                    numbers[i].name);
     }
     /* Sizes first: the check below looks for primes, which takes the longer the larger they are. */
-    if (status == KVP_OK && !rsa_size_is_offered((unsigned)BN_num_bits(bn[0])))
+    /* 1024 bits are not made any more, but still taken in (recorded in 2024). */
+    if (status == KVP_OK && BN_num_bits(bn[0]) != 1024 &&
+        !rsa_size_is_offered((unsigned)BN_num_bits(bn[0])))
         status = kvp_error_set(reterr, KVP_ERR_INVALID, "Unsupported key size: %d.",
                                BN_num_bits(bn[0]));
     if (status == KVP_OK && (BN_num_bits(bn[1]) > 256 || BN_num_bits(bn[2]) > BN_num_bits(bn[0])))
@@ -231,11 +233,13 @@ kvp_status kvp_engine_import_ec(const kvp_engine_curve *curve, const kvp_buf *x,
     uint8_t point[1 + 2 * 66] = { 4 }; /* uncompressed, SEC 1 §2.3.3 */
     EVP_PKEY *pkey = NULL;
 
-    if (x->len != curve->width || y->len != curve->width || d->len > curve->width || d->len == 0)
+    /* Clients were recorded to leave leading zeros out, which RFC 7518 §6.2.1.2 forbids. */
+    if (x->len > curve->width || y->len > curve->width || d->len > curve->width || x->len == 0 ||
+        y->len == 0 || d->len == 0)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "x, y and d of %s have %u bytes", curve->name,
                              curve->width);
-    memcpy(point + 1, x->data, curve->width);
-    memcpy(point + 1 + curve->width, y->data, curve->width);
+    memcpy(point + 1 + curve->width - x->len, x->data, x->len);
+    memcpy(point + 1 + 2 * curve->width - y->len, y->data, y->len);
     if (!bld ||
         OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, curve->openssl, 0) != 1 ||
         OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point,

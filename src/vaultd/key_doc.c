@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1). */
 #include "vaultd/key_doc.h"
+#include "vaultd/routes.h"
 
 #include "base/alloc.h"
 #include "jwk/base64url.h"
@@ -34,11 +35,13 @@ static json_t *attributes_of(const kvp_exchange *ex, const kvp_key_record *recor
     ok = ok && add(a, "created", json_integer(record->created)) &&
          add(a, "updated", json_integer(record->updated)) &&
          add(a, "recoveryLevel", json_string(vault->recovery_level));
-    if (kvp_exchange_since(ex, "7.1"))
+    /* A Managed HSM sends all it has to every version; it was never seen to send hsmPlatform. */
+    bool hsm = kvp_exchange_is_hsm(ex);
+    if (hsm || kvp_exchange_since(ex, "7.1"))
         ok = ok && add(a, "recoverableDays", json_integer(vault->recoverable_days));
-    if (kvp_exchange_since(ex, "7.3-preview") && !record->managed) /* recorded so */
+    if (!record->managed && (hsm || kvp_exchange_since(ex, "7.3-preview"))) /* recorded so */
         ok = ok && add(a, "exportable", json_boolean(record->exportable));
-    if (kvp_exchange_since(ex, "7.5-preview.1"))
+    if (!hsm && kvp_exchange_since(ex, "7.5-preview.1"))
         ok = ok && add(a, "hsmPlatform", json_string("0")); /* every key lives in software here */
     if (!ok) {
         json_decref(a);
@@ -79,6 +82,13 @@ static json_t *jwk_of(const kvp_exchange *ex, const kvp_key_record *record)
     return jwk;
 }
 
+/* A vault was recorded to leave the release policy out of deleted bundles, a Managed HSM keeps it. */
+static bool shows_policy(const kvp_exchange *ex, const kvp_key_record *record)
+{
+    return kvp_exchange_since(ex, "7.3-preview") &&
+           (kvp_exchange_is_hsm(ex) || record->deleted == KVP_TIME_NONE);
+}
+
 json_t *kvp_key_bundle(const kvp_exchange *ex, const kvp_key_record *record)
 {
     json_t *bundle = json_object();
@@ -87,8 +97,7 @@ json_t *kvp_key_bundle(const kvp_exchange *ex, const kvp_key_record *record)
         add(bundle, "attributes", attributes_of(ex, record)) &&
         add_text(bundle, "tags", record->tags_json) &&
         (!record->managed || add(bundle, "managed", json_true())) &&
-        (!kvp_exchange_since(ex, "7.3-preview") ||
-         add_text(bundle, "release_policy", record->policy_json)))
+        (!shows_policy(ex, record) || add_text(bundle, "release_policy", record->policy_json)))
         return bundle;
     json_decref(bundle);
     return NULL;
@@ -126,7 +135,11 @@ void kvp_key_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *err
     }
     /* The version came from the path and may be of any length. */
     snprintf(name, sizeof(name), "%s%s%.200s", ex->name, version ? "/" : "", ex->version);
-    snprintf(url, sizeof(url), "%s/keys/%s", ex->base_url, name);
+    /* A Managed HSM quotes the path that was asked for, deleted or not (recorded). */
+    bool deleted = ex->segment_count > 0 && kvp_ident_casecmp(ex->segments[0], "deletedkeys") == 0;
+    snprintf(url, sizeof(url), "%s%s/%skeys/%s",
+             ex->route && ex->route->handler == kvp_keys_rotate ? "Key not found: " : "", ex->base_url,
+             deleted ? "deleted" : "", name);
     kvp_refuse(ex, state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
                name, url);
 }

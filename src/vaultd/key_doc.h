@@ -33,6 +33,18 @@ bool kvp_key_read_ops(kvp_exchange *ex, const json_t *holder, kvp_key_record *re
 bool kvp_key_read_policy(kvp_exchange *ex, const json_t *body, kvp_key_record *record,
                          unsigned *fields);
 
+/** The live version that the path names; false after answering. */
+bool kvp_key_find(kvp_exchange *ex, kvp_key_record *record);
+
+/**
+ * Store @key as a new version of @record's name. KVP_ERR_REFUSED: the name is deleted. @vault may be
+ * known by its id alone.
+ */
+kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info *vault,
+                                 kvp_key_record *record, kvp_engine_key *key, kvp_error *reterr);
+/** The same, and answer with it, or with what went wrong. */
+void kvp_key_add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key *key);
+
 /** The service's default operations for a key type, as JSON text. */
 const char *kvp_key_default_ops(kvp_engine_kind kind);
 /** Whether @record's key_ops has @word. */

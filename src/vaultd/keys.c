@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys as documents: create, import, rotate, get, update (wire reference, section 4). */
+/* Keys as documents: create, import, get, update (wire reference, section 4). */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
 
@@ -7,8 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-KVP_DEFINE_FREEP(kvp_key_record, kvp_key_record_clear);
 
 /* The defaults of a new version. */
 static void record_init(kvp_exchange *ex, kvp_key_record *record)
@@ -69,11 +67,10 @@ static bool name_is_free(kvp_exchange *ex)
     return false;
 }
 
-/* Store @key as a new version of @record's name and answer with it. */
-static void add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key *key)
+kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info *vault,
+                                 kvp_key_record *record, kvp_engine_key *key, kvp_error *reterr)
 {
     kvp_buf material = KVP_BUF_INIT_SECRET(0);
-    kvp_error error = { .status = KVP_OK };
     kvp_status status;
 
     record->bits = key->bits;
@@ -82,23 +79,32 @@ static void add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key
     if (!record->ops_json)
         record->ops_json = kvp_strdup(kvp_key_default_ops(key->kind));
     if (!record->public_json || !record->ops_json || kvp_ident_version(record->version) != KVP_OK)
-        status = kvp_error_set(&error, KVP_ERR_NO_MEMORY, "making a key version");
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "making a key version");
     else
-        status = kvp_engine_save(key, &material, &error);
+        status = kvp_engine_save(key, &material, reterr);
     if (status == KVP_OK)
-        status = kvp_store_key_add(ex->daemon->store, &ex->daemon->vault, record, material.data,
-                                   material.len, &error);
+        status = kvp_store_key_add(daemon->store, vault, record, material.data, material.len,
+                                   reterr);
     kvp_buf_clear(&material);
-    if (status == KVP_ERR_REFUSED) {
+    if (status == KVP_OK)
+        kvp_key_cache_put(daemon->cache, record->row, key);
+    return status;
+}
+
+void kvp_key_add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key *key)
+{
+    kvp_error error = { .status = KVP_OK };
+    kvp_status status =
+        kvp_key_store_version(ex->daemon, &ex->daemon->vault, record, key, &error);
+
+    if (status == KVP_ERR_REFUSED)
         kvp_refuse(ex, KVP_REFUSE_KEY_IS_DELETED, record->name);
-    } else if (status == KVP_ERR_UNSUPPORTED) { /* a certificate came between */
+    else if (status == KVP_ERR_UNSUPPORTED) /* a certificate came between */
         kvp_refuse(ex, KVP_REFUSE_KEY_MANAGED, "create");
-    } else if (status != KVP_OK) {
+    else if (status != KVP_OK)
         kvp_exchange_failed(ex, &error);
-    } else {
-        kvp_key_cache_put(ex->daemon->cache, record->row, key);
+    else
         kvp_key_answer(ex, record);
-    }
 }
 
 static bool generate_rsa(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
@@ -162,7 +168,7 @@ void kvp_keys_create(kvp_exchange *ex)
                 : kind == KVP_ENGINE_EC ? generate_ec(ex, &key, &error)
                                         : generate_oct(ex, &key, &error);
     if (made)
-        add_version(ex, owner, key);
+        kvp_key_add_version(ex, owner, key);
     else if (error.status == KVP_ERR_INVALID)
         kvp_refuse(ex, KVP_REFUSE_KEY_SIZE, error.message);
     else if (error.status != KVP_OK)
@@ -194,11 +200,10 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
         !kvp_jwk_import(ex, jwk, kind, &key))
         return;
-    add_version(ex, owner, key);
+    kvp_key_add_version(ex, owner, key);
 }
 
-/* The live version the path names; false after answering. */
-static bool find(kvp_exchange *ex, kvp_key_record *record)
+bool kvp_key_find(kvp_exchange *ex, kvp_key_record *record)
 {
     kvp_error error = { .status = KVP_OK };
 
@@ -209,33 +214,11 @@ static bool find(kvp_exchange *ex, kvp_key_record *record)
     return false;
 }
 
-void kvp_keys_rotate(kvp_exchange *ex)
-{
-    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *old = NULL;
-    KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *fresh = NULL;
-    kvp_key_record record = { .row = 0 };
-    KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
-    kvp_error error = { .status = KVP_OK };
-
-    if (!find(ex, owner))
-        return;
-    if (kvp_key_cache_get(ex->daemon->cache, ex->daemon->store, &ex->daemon->vault, owner, &old,
-                          &error) != KVP_OK ||
-        kvp_engine_generate_like(old, &fresh, &error) != KVP_OK) {
-        kvp_exchange_failed(ex, &error);
-        return;
-    }
-    owner->enabled = true;
-    owner->not_before = owner->expires = KVP_TIME_NONE;
-    owner->created = owner->updated = kvp_ident_now();
-    add_version(ex, owner, fresh);
-}
-
 void kvp_keys_get(kvp_exchange *ex)
 {
     kvp_key_record record = { .row = 0 };
 
-    if (find(ex, &record)) {
+    if (kvp_key_find(ex, &record)) {
         kvp_key_answer(ex, &record);
         kvp_key_record_clear(&record);
     }
@@ -248,7 +231,7 @@ void kvp_keys_update(kvp_exchange *ex)
     kvp_error error = { .status = KVP_OK };
     unsigned fields = 0;
 
-    if (!find(ex, owner))
+    if (!kvp_key_find(ex, owner))
         return;
     bool exportable = record.exportable;
     if (!kvp_key_read_ops(ex, ex->json, owner, &fields) ||

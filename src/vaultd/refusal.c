@@ -31,6 +31,8 @@
     "Action: '{4}'\r\nResource: '{5}'\r\nAssignment: (not found)\r\nDenyAssignmentId: null\r\n"      \
     "DecisionReason: 'DeniedWithNoValidRBAC' \r\nVault: {6};location=local\r\n"
 
+#define FOREIGN_BACKUP                                                                             \
+    "Backup blob belongs to a different crypto domain and cannot be used with this instance."
 #define BAD(text, count) { 400, "BadParameter", NULL, text, NULL, NULL, count }
 #define FORBIDDEN(inner, text) { 403, "Forbidden", inner, text, NULL, NULL, 1 }
 
@@ -148,11 +150,6 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
     [KVP_REFUSE_NOT_MANAGED] = { 409, "Conflict", NULL,
                                  "A key or secret named {1} exists that is not associated with a "
                                  "certificate.", NULL, NULL, 1 },
-    [KVP_REFUSE_BACKUP_VERSION] = { 400, "Malformed backup blob", NULL,
-                                    "Backup blob contains invalid or corrupt version.", NULL, NULL,
-                                    0 },
-    [KVP_REFUSE_BACKUP_CORRUPT] = { 400, "Malformed backup blob", NULL, "Backup blob is corrupt.",
-                                    NULL, NULL, 0 },
     [KVP_REFUSE_RESTORE_CONFLICT] = {
         409, "Conflict", NULL,
         "There was a conflict restoring the {1} '{2}'. This can happen if either: a second {1} with "
@@ -179,6 +176,18 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                         NULL, 0 },
     [KVP_REFUSE_MERGE] = BAD("Unable to parse X5c certificate chain and locate leaf certificate", 0),
     [KVP_REFUSE_CERTIFICATE] = BAD("{1}", 1),
+    [KVP_REFUSE_BACKUP_VERSION] = { 400, "Malformed backup blob", NULL,
+                                    "Backup blob contains invalid or corrupt version.",
+                                    "MalformedBackupBlob", FOREIGN_BACKUP, 0 },
+    [KVP_REFUSE_BACKUP_CORRUPT] = { 400, "Malformed backup blob", NULL, "Backup blob is corrupt.",
+                                    "MalformedBackupBlob", FOREIGN_BACKUP, 0 },
+    [KVP_REFUSE_NOT_EXPORTABLE] = BAD("AKV.SKR.1006: The key is not exportable.", 0),
+    [KVP_REFUSE_ATTESTATION] = { 403, "Forbidden", "AccessDenied",
+                                 "Target environment attestation statement cannot be verified.",
+                                 NULL, NULL, 0 },
+    [KVP_REFUSE_THROTTLED] = { 429, "Throttled", NULL,
+                               "Request was not processed because too many requests were received. "
+                               "Reason: VaultRequestTypeLimitReached", NULL, NULL, 0 },
     [KVP_REFUSE_INTERNAL] = { 500, "InternalServerError", NULL,
                               "The request could not be completed because of an internal error.",
                               NULL, NULL, 0 },

@@ -217,6 +217,7 @@ typedef struct kvp_key_record {
     int64_t deleted, purge;         /**< deletion and scheduled purge; KVP_TIME_NONE while alive */
 } kvp_key_record;
 void kvp_key_record_clear(kvp_key_record *record);
+KVP_DEFINE_FREEP(kvp_key_record, kvp_key_record_clear);
 
 typedef enum kvp_key_state { KVP_KEY_LIVE, KVP_KEY_DELETED } kvp_key_state;
 

@@ -3,6 +3,8 @@
 #include "vaultd/store_internal.h"
 
 #include "base/alloc.h"
+#include "vaultd/store_objects.h"
+#include "vaultd/store_rotation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -219,6 +221,91 @@ kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_
         status = kvp_store_end(store, kvp_store_key_insert(conn, vault, record, &sealed, reterr),
                                reterr);
     kvp_buf_clear(&sealed);
+    return status;
+}
+
+/* Seal the private half of each copy; the result is in the order of @copies. */
+static kvp_status seal_copies(const kvp_store *store, const kvp_vault_info *vault,
+                              const kvp_key_copy *copies, size_t count, kvp_buf *sealed,
+                              kvp_error *reterr)
+{
+    kvp_status status = KVP_OK;
+
+    for (size_t i = 0; i < count && status == KVP_OK; i++) {
+        char *place = place_of(vault, &copies[i].record);
+        sealed[i] = (kvp_buf)KVP_BUF_INIT(0);
+        status = place ? kvp_store_seal(store, place, copies[i].material.data,
+                                        copies[i].material.len, &sealed[i], reterr)
+                       : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "restoring");
+        kvp_free(place);
+    }
+    return status;
+}
+
+static kvp_status insert_policy(kvp_store_conn *conn, int64_t key, const kvp_rotation_policy *policy,
+                                kvp_error *reterr)
+{
+    sqlite3_stmt *stmt = kvp_store_prepare(
+        conn, "INSERT INTO rotation_policies VALUES (?1, ?2, ?3, ?4, ?5)", reterr);
+
+    if (!stmt)
+        return KVP_ERR_IO;
+    sqlite3_bind_int64(stmt, 1, key);
+    sqlite3_bind_text(stmt, 2, policy->actions_json, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, policy->expiry, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 4, policy->created);
+    sqlite3_bind_int64(stmt, 5, policy->updated);
+    return kvp_store_run(conn, stmt, reterr);
+}
+
+/* The rows of a restored key; the current version goes last, since the last one inserted is it. */
+static kvp_status insert_copies(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                kvp_key_copy *copies, size_t count, const kvp_buf *sealed,
+                                const kvp_rotation_policy *policy, kvp_error *reterr)
+{
+    kvp_key_record found = { .row = 0 };
+    bool deleted = false, managed = false;
+    int64_t key = 0;
+    size_t current = count - 1;
+    kvp_status status = find_key(conn, vault, copies[0].record.name, &key, &found, &deleted,
+                                 &managed, reterr);
+
+    if (status == KVP_OK)
+        return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is there already", found.name);
+    if (status == KVP_ERR_NOT_FOUND)
+        status = insert_key(conn, vault, &copies[0].record, &key, reterr);
+    for (size_t i = 0; i < count; i++) {
+        if (copies[i].record.current)
+            current = i;
+    }
+    for (size_t i = 0; i < count && status == KVP_OK; i++) {
+        if (i != current)
+            status = insert_version(conn, key, &copies[i].record, &sealed[i], reterr);
+    }
+    if (status == KVP_OK)
+        status = insert_version(conn, key, &copies[current].record, &sealed[current], reterr);
+    if (status == KVP_OK && policy)
+        status = insert_policy(conn, key, policy, reterr);
+    return status;
+}
+
+kvp_status kvp_store_key_restore(kvp_store *store, const kvp_vault_info *vault,
+                                 kvp_key_copy *copies, size_t count,
+                                 const kvp_rotation_policy *policy, kvp_error *reterr)
+{
+    kvp_store_conn *conn = NULL;
+    kvp_buf *sealed = count ? kvp_calloc(count, sizeof(*sealed)) : NULL;
+    kvp_status status = sealed ? seal_copies(store, vault, copies, count, sealed, reterr)
+                               : kvp_error_set(reterr, KVP_ERR_INVALID, "nothing to restore");
+
+    if (status == KVP_OK)
+        status = kvp_store_begin(store, &conn, reterr);
+    if (status == KVP_OK)
+        status = kvp_store_end(
+            store, insert_copies(conn, vault, copies, count, sealed, policy, reterr), reterr);
+    for (size_t i = 0; sealed && i < count; i++)
+        kvp_buf_clear(&sealed[i]);
+    kvp_free(sealed);
     return status;
 }
 

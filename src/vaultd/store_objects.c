@@ -129,7 +129,7 @@ kvp_status kvp_store_object_purge(kvp_store *store, const kvp_vault_info *vault,
     return change(store, vault, name, sql[kind], NULL, reterr);
 }
 
-kvp_status kvp_store_seal(kvp_store *store, const char *place, const void *plain, size_t len,
+kvp_status kvp_store_seal(const kvp_store *store, const char *place, const void *plain, size_t len,
                           kvp_buf *ret, kvp_error *reterr)
 {
     if (!store->unlocked)
@@ -137,7 +137,7 @@ kvp_status kvp_store_seal(kvp_store *store, const char *place, const void *plain
     return kvp_seal_close(&store->seal, place, plain, len, ret, reterr);
 }
 
-kvp_status kvp_store_unseal(kvp_store *store, const char *place, const void *sealed, size_t len,
+kvp_status kvp_store_unseal(const kvp_store *store, const char *place, const void *sealed, size_t len,
                             kvp_buf *ret, kvp_error *reterr)
 {
     if (!store->unlocked)

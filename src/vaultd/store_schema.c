@@ -63,7 +63,7 @@ static const char *const migrations[] = {
     " updated INTEGER NOT NULL,"
     " sealed BLOB NOT NULL,"
     " UNIQUE (key, version));",
-    /* Secrets and certificates. A certificate's key and secret have its name and versions and are
+    /* 2: secrets and certificates. A certificate's key and secret have its name and versions and are
      * marked as managed. A version without der waits for its certificate to be merged. */
     "ALTER TABLE keys ADD COLUMN managed INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE secrets ("
@@ -131,7 +131,7 @@ static const char *const migrations[] = {
     " created INTEGER NOT NULL,"
     " updated INTEGER NOT NULL,"
     " PRIMARY KEY (vault, kind, name));",
-    /* Roles per vault and scope, for object ids; custom roles, settings, more credentials. */
+    /* 3: roles per vault and scope, for object ids; custom roles, settings, more credentials. */
     "CREATE TABLE assignments ("
     " id TEXT NOT NULL COLLATE NOCASE,"
     " vault INTEGER NOT NULL REFERENCES vaults (id),"
@@ -173,6 +173,13 @@ static const char *const migrations[] = {
     "CREATE TABLE used_assertions ("
     " digest BLOB PRIMARY KEY,"
     " expires INTEGER NOT NULL) WITHOUT ROWID;",
+    /* 4: rotation policies: `actions` is the JSON of lifetimeActions, `expiry` a duration. */
+    "CREATE TABLE rotation_policies ("
+    " key INTEGER PRIMARY KEY REFERENCES keys (id) ON DELETE CASCADE,"
+    " actions TEXT NOT NULL,"
+    " expiry TEXT NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " updated INTEGER NOT NULL);",
 };
 const unsigned kvp_store_schema_version = KVP_ARRAY_LEN(migrations);
 

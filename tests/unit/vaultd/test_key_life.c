@@ -279,7 +279,7 @@ START_TEST(an_hsm_ends_a_list_without_a_link_and_names_urls)
     kvp_test_error(kvp_test_call(&vault, "GET", "/keys/none", NULL, 404), "KeyNotFound", NULL,
                    "Key not found: https://127.0.0.1:8443/keys/none (Activity ID: ");
     kvp_test_error(kvp_test_call(&vault, "GET", "/deletedkeys/none", NULL, 404), "KeyNotFound", NULL,
-                   "Key not found: https://127.0.0.1:8443/keys/none (Activity ID: ");
+                   "Key not found: https://127.0.0.1:8443/deletedkeys/none (Activity ID: ");
     kvp_test_error(kvp_test_call(&vault, "GET", "/keys/a_b", NULL, 400), "BadParameter", NULL,
                    "Invalid key identifier or name (Activity ID: ");
 }
