@@ -30,7 +30,8 @@ static kvp_status write_blob(kvp_exchange *ex, kvp_object_kind kind, const json_
     kvp_status status = kvp_json_write(document, false, &text);
 
     if (status == KVP_OK)
-        status = kvp_store_seal(ex->daemon->store, form->place, text.data, text.len, &sealed, reterr);
+        status =
+            kvp_store_seal(ex->daemon->store, form->place, text.data, text.len, &sealed, reterr);
     if (status == KVP_OK)
         status = kvp_buf_append(ret, &len, 1);
     if (status == KVP_OK)
@@ -54,8 +55,8 @@ void kvp_backup_answer(kvp_exchange *ex, kvp_object_kind kind, json_t *document)
     else if (write_blob(ex, kind, document, &blob, &error) != KVP_OK)
         kvp_exchange_failed(ex, &error);
     else
-        kvp_exchange_reply_take(ex, 200,
-                                json_pack("{s:o}", "value", kvp_json_base64url(blob.data, blob.len)));
+        kvp_exchange_reply_take(
+            ex, 200, json_pack("{s:o}", "value", kvp_json_base64url(blob.data, blob.len)));
     json_decref(document);
     kvp_buf_clear(&blob);
 }
@@ -95,7 +96,8 @@ json_t *kvp_backup_read(kvp_exchange *ex, kvp_object_kind kind)
 
     if (!kvp_member_bytes(ex, ex->json, "value", true, &blob))
         return NULL;
-    if (blob.len <= len || blob.data[0] != len || memcmp(blob.data + 1, forms[kind].format, len) != 0)
+    if (blob.len <= len || blob.data[0] != len ||
+        memcmp(blob.data + 1, forms[kind].format, len) != 0)
         kvp_refuse(ex, KVP_REFUSE_BACKUP_VERSION);
     else
         document = open_blob(ex, kind, &blob);

@@ -21,8 +21,8 @@ static kvp_status add_key(kvp_exchange *ex, const kvp_certificate_record *record
                                           record->version, KVP_KEY_LIVE, &key, reterr);
 
     if (status == KVP_OK)
-        status = kvp_store_key_material(ex->daemon->store, &ex->daemon->vault, &key, &material,
-                                        reterr);
+        status =
+            kvp_store_key_material(ex->daemon->store, &ex->daemon->vault, &key, &material, reterr);
     if (status != KVP_OK)
         return status;
     if (kvp_json_add(version, "key",
@@ -43,8 +43,8 @@ static kvp_status add_secret(kvp_exchange *ex, const kvp_certificate_record *rec
                                              record->version, KVP_KEY_LIVE, &secret, reterr);
 
     if (status == KVP_OK)
-        status = kvp_store_secret_value(ex->daemon->store, &ex->daemon->vault, &secret, &value,
-                                        reterr);
+        status =
+            kvp_store_secret_value(ex->daemon->store, &ex->daemon->vault, &secret, &value, reterr);
     if (status != KVP_OK)
         return status;
     if (kvp_json_add(version, "secret",
@@ -57,12 +57,11 @@ static kvp_status add_secret(kvp_exchange *ex, const kvp_certificate_record *rec
 static json_t *version_json(kvp_exchange *ex, const kvp_certificate_record *record,
                             kvp_error *reterr)
 {
-    json_t *version = json_pack("{s:s, s:s*, s:b, s:b, s:I, s:I, s:I, s:I}", "version",
-                                record->version, "tags", record->tags_json, "enabled",
-                                record->enabled, "preserve", record->preserve_order, "nbf",
-                                (json_int_t)record->not_before, "exp", (json_int_t)record->expires,
-                                "created", (json_int_t)record->created, "updated",
-                                (json_int_t)record->updated);
+    json_t *version =
+        json_pack("{s:s, s:s*, s:b, s:b, s:I, s:I, s:I, s:I}", "version", record->version, "tags",
+                  record->tags_json, "enabled", record->enabled, "preserve", record->preserve_order,
+                  "nbf", (json_int_t)record->not_before, "exp", (json_int_t)record->expires,
+                  "created", (json_int_t)record->created, "updated", (json_int_t)record->updated);
     kvp_status status = version ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "backup");
 
     if (status == KVP_OK && record->der.len > 0) {
@@ -89,8 +88,8 @@ static kvp_status collect(kvp_exchange *ex, const kvp_certificate_record *curren
 
     while (more && status == KVP_OK) {
         kvp_certificate_page page = { NULL, 0, false };
-        status = kvp_store_certificate_versions(ex->daemon->store, &ex->daemon->vault, current->name,
-                                                after, 16, &page, reterr);
+        status = kvp_store_certificate_versions(ex->daemon->store, &ex->daemon->vault,
+                                                current->name, after, 16, &page, reterr);
         more = page.more;
         for (size_t i = 0; i < page.count && status == KVP_OK; i++) {
             memcpy(after, page.items[i].version, sizeof(after));
@@ -167,10 +166,12 @@ static bool read_head(const json_t *document, const json_t *version, restored *r
     int enabled = 0, preserve = 0;
 
     if (json_unpack((json_t *)(uintptr_t)document, "{s:s, s:s, s:I, s:I}", "name", &name, "policy",
-                    &policy, "policyCreated", &policy_created, "policyUpdated", &policy_updated) != 0 ||
+                    &policy, "policyCreated", &policy_created, "policyUpdated",
+                    &policy_updated) != 0 ||
         json_unpack((json_t *)(uintptr_t)version, "{s:s, s?s, s:b, s:b, s:I, s:I, s:I, s:I, s?s}",
-                    "version", &id, "tags", &tags, "enabled", &enabled, "preserve", &preserve, "nbf",
-                    &nbf, "exp", &exp, "created", &created, "updated", &updated, "der", &der) != 0 ||
+                    "version", &id, "tags", &tags, "enabled", &enabled, "preserve", &preserve,
+                    "nbf", &nbf, "exp", &exp, "created", &created, "updated", &updated, "der",
+                    &der) != 0 ||
         !kvp_ident_is_name(name) || !kvp_ident_is_version(id))
         return false;
     snprintf(c->name, sizeof(c->name), "%s", name);
@@ -195,9 +196,9 @@ static bool read_key(const json_t *version, restored *r)
     const char *kty = NULL, *public = NULL, *ops = NULL, *material = NULL;
     int bits = 0, exportable = 0;
 
-    if (json_unpack((json_t *)(uintptr_t)version, "{s:{s:s, s:i, s:s, s:s, s:b, s:s}}", "key", "kty",
-                    &kty, "bits", &bits, "public", &public, "ops", &ops, "exportable", &exportable,
-                    "material", &material) != 0)
+    if (json_unpack((json_t *)(uintptr_t)version, "{s:{s:s, s:i, s:s, s:s, s:b, s:s}}", "key",
+                    "kty", &kty, "bits", &bits, "public", &public, "ops", &ops, "exportable",
+                    &exportable, "material", &material) != 0)
         return false;
     r->key = (kvp_key_record){ .bits = (unsigned)bits,
                                .public_json = kvp_strdup(public),

@@ -24,7 +24,8 @@ static bool add_id(const kvp_exchange *ex, json_t *object, const char *member,
 {
     char id[KVP_ID_SIZE];
 
-    snprintf(id, sizeof(id), "%s/%s/%s%s%s", ex->base_url, collection, name, *rest ? "/" : "", rest);
+    snprintf(id, sizeof(id), "%s/%s/%s%s%s", ex->base_url, collection, name, *rest ? "/" : "",
+             rest);
     return kvp_json_add(object, member, json_string(id));
 }
 
@@ -116,16 +117,17 @@ json_t *kvp_certificate_item(const kvp_exchange *ex, const kvp_certificate_recor
 {
     kvp_x509_facts facts;
     json_t *item = json_object();
-    bool ok = kvp_json_add_deletion(ex, item, "deletedcertificates", record->name, record->deleted,
-                                    record->purge) &&
-              add_id(ex, item, "id", "certificates", record->name,
-                     with_version ? record->version : "");
+    bool ok =
+        kvp_json_add_deletion(ex, item, "deletedcertificates", record->name, record->deleted,
+                              record->purge) &&
+        add_id(ex, item, "id", "certificates", record->name, with_version ? record->version : "");
 
     memset(&facts, 0, sizeof(facts));
     if (record->der.len > 0)
         ok = ok && kvp_x509_read(record->der.data, record->der.len, &facts, NULL) == KVP_OK &&
              kvp_json_add(item, "x5t", json_string(facts.sha1));
-    /* Live items have `subject`, an empty string in all recordings; deleted ones the recovery level. */
+    /* Live items have `subject`, an empty string in all recordings; deleted ones the recovery
+     * level. */
     bool live = record->deleted == KVP_TIME_NONE;
     ok = ok && kvp_json_add(item, "attributes", attributes_of(ex, record, !live)) &&
          kvp_json_add_text(item, "tags", record->tags_json) &&
@@ -158,11 +160,12 @@ static json_t *operation_json(const kvp_exchange *ex, const char *name,
 {
     json_t *document = json_object(), *issuer = json_loads(operation->issuer_json, 0, NULL);
     const char *issuer_name = json_string_value(json_object_get(issuer, "name"));
-    bool ok = issuer_name && add_id(ex, document, "id", "certificates", name, "pending") &&
-              json_object_set(document, "issuer", issuer) == 0 &&
-              kvp_json_add(document, "csr", base64(&operation->csr)) &&
-              kvp_json_add(document, "cancellation_requested", json_boolean(operation->cancelled)) &&
-              kvp_json_add(document, "status", json_string(kvp_operation_status_names[shown]));
+    bool ok =
+        issuer_name && add_id(ex, document, "id", "certificates", name, "pending") &&
+        json_object_set(document, "issuer", issuer) == 0 &&
+        kvp_json_add(document, "csr", base64(&operation->csr)) &&
+        kvp_json_add(document, "cancellation_requested", json_boolean(operation->cancelled)) &&
+        kvp_json_add(document, "status", json_string(kvp_operation_status_names[shown]));
 
     if (shown == KVP_OPERATION_IN_PROGRESS)
         ok = ok && kvp_json_add(document, "status_details",

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificate bundles, list items, operations and policies as documents (wire reference, section 7). */
+/* Certificate bundles, list items, operations and policies as documents (wire reference, section
+ * 7). */
 #ifndef KVP_VAULTD_CERTIFICATE_DOC_H
 #define KVP_VAULTD_CERTIFICATE_DOC_H
 
 #include "vaultd/certificate_policy.h"
 #include "vaultd/secret_doc.h"
 
-/** Answer with a bundle, and have the usage log name the certificate; with the policy or without. */
+/** Answer with a bundle, and have the usage log name the certificate; with the policy or without.
+ */
 void kvp_certificate_answer(kvp_exchange *ex, int status, const kvp_certificate_record *record,
                             bool with_policy);
 json_t *kvp_certificate_item(const kvp_exchange *ex, const kvp_certificate_record *record,
@@ -33,7 +35,8 @@ bool kvp_certificate_record_init(kvp_exchange *ex, kvp_certificate_record *recor
 /** Read attributes.enabled and tags; false after refusing. @fields as for keys. */
 bool kvp_certificate_read_common(kvp_exchange *ex, kvp_certificate_record *record,
                                  unsigned *fields);
-/** Set policy_json to the text of @policy and the times to now; false without memory, after refusing. */
+/** Set policy_json to the text of @policy and the times to now; false without memory, after
+ * refusing. */
 bool kvp_certificate_set_policy(kvp_exchange *ex, kvp_certificate_record *record,
                                 const json_t *policy);
 /** Answer for a failure to store, by what kvp_store_certificate_add says. */

@@ -27,8 +27,7 @@ bool kvp_certificate_record_init(kvp_exchange *ex, kvp_certificate_record *recor
     return kvp_ident_version(record->version) == KVP_OK || no_memory(ex);
 }
 
-bool kvp_certificate_read_common(kvp_exchange *ex, kvp_certificate_record *record,
-                                 unsigned *fields)
+bool kvp_certificate_read_common(kvp_exchange *ex, kvp_certificate_record *record, unsigned *fields)
 {
     kvp_key_record common = { .enabled = record->enabled };
     bool ok = kvp_key_read_attributes(ex, ex->json, &common, fields) &&
@@ -50,7 +49,8 @@ bool kvp_certificate_set_policy(kvp_exchange *ex, kvp_certificate_record *record
                                 const json_t *policy)
 {
     kvp_buf text = KVP_BUF_INIT(0);
-    char *copy = kvp_json_write(policy, false, &text) == KVP_OK ? kvp_strdup(kvp_buf_str(&text)) : NULL;
+    char *copy =
+        kvp_json_write(policy, false, &text) == KVP_OK ? kvp_strdup(kvp_buf_str(&text)) : NULL;
 
     kvp_buf_clear(&text);
     if (!copy)
@@ -81,8 +81,8 @@ void kvp_certificate_refuse(kvp_exchange *ex, const kvp_certificate_record *reco
 /* What the key may be used for follows from the certificate's key usage (recorded). */
 static json_t *key_ops(const kvp_x509_facts *facts, kvp_engine_kind kind)
 {
-    static const char *const ops[] = { "encrypt", "decrypt", "sign", "verify", "wrapKey",
-                                       "unwrapKey" };
+    static const char *const ops[] = { "encrypt", "decrypt", "sign",
+                                       "verify",  "wrapKey", "unwrapKey" };
     json_t *result = json_array();
     bool ok = result != NULL;
 
@@ -136,8 +136,8 @@ static bool fill_secret(const kvp_certificate_record *record, const kvp_x509_bun
                         const kvp_policy_use *use, kvp_secret_record *secret, kvp_buf *value,
                         kvp_error *reterr)
 {
-    *secret = (kvp_secret_record){ .content_type = kvp_strdup(use->pem ? KVP_X509_TYPE_PEM
-                                                                       : KVP_X509_TYPE_PFX),
+    *secret = (kvp_secret_record){ .content_type =
+                                       kvp_strdup(use->pem ? KVP_X509_TYPE_PEM : KVP_X509_TYPE_PFX),
                                    .tags_json = kvp_strdup(record->tags_json),
                                    .enabled = record->enabled,
                                    .managed = true,
@@ -191,7 +191,8 @@ bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
     return true;
 }
 
-/* The key of the current version, if the policy wants it again and it fits; else *ret_key stays NULL. */
+/* The key of the current version, if the policy wants it again and it fits; else *ret_key stays
+ * NULL. */
 static bool reuse_key(kvp_exchange *ex, const kvp_policy_use *use, kvp_engine_key **ret_key)
 {
     KVP_CLEANUP(kvp_key_record_clear) kvp_key_record key = { .row = 0 };
@@ -201,7 +202,8 @@ static bool reuse_key(kvp_exchange *ex, const kvp_policy_use *use, kvp_engine_ke
 
     if (status == KVP_ERR_NOT_FOUND)
         return true;
-    if (status == KVP_OK && key.managed && strcmp(key.kty, use->kty) == 0 && key.bits == use->key_size)
+    if (status == KVP_OK && key.managed && strcmp(key.kty, use->kty) == 0 &&
+        key.bits == use->key_size)
         status = kvp_key_cache_get(ex->daemon->cache, ex->daemon->store, &ex->daemon->vault, &key,
                                    ret_key, &error);
     if (status != KVP_OK) {
@@ -224,9 +226,9 @@ static bool make_key(kvp_exchange *ex, const kvp_policy_use *use, kvp_engine_key
         return false;
     if (*ret_key)
         return true;
-    kvp_status status = use->crv ? kvp_engine_generate_ec(kvp_engine_curve_find(use->crv), ret_key,
-                                                          &error)
-                                 : kvp_engine_generate_rsa(use->key_size, 65537, ret_key, &error);
+    kvp_status status =
+        use->crv ? kvp_engine_generate_ec(kvp_engine_curve_find(use->crv), ret_key, &error)
+                 : kvp_engine_generate_rsa(use->key_size, 65537, ret_key, &error);
     if (status != KVP_OK)
         kvp_exchange_failed(ex, &error);
     return status == KVP_OK;
@@ -242,8 +244,8 @@ static bool make_operation(kvp_exchange *ex, const kvp_certificate_record *recor
 
     memcpy(ret->version, record->version, sizeof(ret->version));
     ret->kind = (int)key->kind;
-    if (kvp_ident_version(ret->request_id) == KVP_OK &&
-        name && kvp_json_write(name, false, &issuer) == KVP_OK)
+    if (kvp_ident_version(ret->request_id) == KVP_OK && name &&
+        kvp_json_write(name, false, &issuer) == KVP_OK)
         ret->issuer_json = kvp_strdup(kvp_buf_str(&issuer));
     kvp_buf_clear(&issuer);
     json_decref(name);
@@ -264,7 +266,8 @@ static bool issue_self(kvp_exchange *ex, kvp_certificate_record *record, const k
 
     memset(&bundle, 0, sizeof(bundle));
     bundle.key = kvp_engine_key_ref(key);
-    if (kvp_x509_self_sign(&use->profile, key, record->created, &bundle.certs[0], &error) != KVP_OK) {
+    if (kvp_x509_self_sign(&use->profile, key, record->created, &bundle.certs[0], &error) !=
+        KVP_OK) {
         kvp_exchange_failed(ex, &error);
         return false;
     }
@@ -273,7 +276,8 @@ static bool issue_self(kvp_exchange *ex, kvp_certificate_record *record, const k
     return kvp_certificate_finish(ex, record, &bundle, use, operation, false);
 }
 
-/* Until the merge there is an unfinished version, disabled, with the times that were planned (recorded). */
+/* Until the merge there is an unfinished version, disabled, with the times that were planned
+ * (recorded). */
 static bool issue_pending(kvp_exchange *ex, kvp_certificate_record *record,
                           const kvp_policy_use *use, const kvp_engine_key *key,
                           const kvp_certificate_operation *operation)
@@ -312,8 +316,8 @@ static bool check_issuer(kvp_exchange *ex, const char *name)
 
     if (kvp_issuer_is_self(name) || kvp_issuer_is_unknown(name))
         return true;
-    kvp_status status = kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, "issuer", name,
-                                               &document, &error);
+    kvp_status status = kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, "issuer",
+                                               name, &document, &error);
     kvp_document_clear(&document);
     if (status == KVP_ERR_NOT_FOUND)
         kvp_refuse(ex, KVP_REFUSE_ISSUER_NOT_NAMED, name);
@@ -420,7 +424,8 @@ static void import(kvp_exchange *ex, kvp_certificate_record *record, const kvp_x
         if (!kvp_certificate_finish(ex, record, bundle, &use, NULL, false))
             ;
         else if (kvp_store_certificate_get(ex->daemon->store, &ex->daemon->vault, record->name,
-                                           record->version, KVP_KEY_LIVE, &stored, &error) == KVP_OK)
+                                           record->version, KVP_KEY_LIVE, &stored,
+                                           &error) == KVP_OK)
             kvp_certificate_answer(ex, 200, &stored, true);
         else
             kvp_certificate_missing(ex, KVP_KEY_LIVE, &error);

@@ -62,8 +62,8 @@ void kvp_certificates_pending_update(kvp_exchange *ex)
     }
     if (!find(ex, &operation, &state))
         return;
-    if (kvp_store_operation_cancel(ex->daemon->store, &ex->daemon->vault, ex->name, cancel, &error) !=
-        KVP_OK) {
+    if (kvp_store_operation_cancel(ex->daemon->store, &ex->daemon->vault, ex->name, cancel,
+                                   &error) != KVP_OK) {
         changed(ex, &error);
         return;
     }
@@ -81,7 +81,8 @@ void kvp_certificates_pending_delete(kvp_exchange *ex)
 
     if (!find(ex, &operation, &state))
         return;
-    if (kvp_store_operation_delete(ex->daemon->store, &ex->daemon->vault, ex->name, &error) != KVP_OK)
+    if (kvp_store_operation_delete(ex->daemon->store, &ex->daemon->vault, ex->name, &error) !=
+        KVP_OK)
         changed(ex, &error);
     else
         kvp_operation_answer(ex, 200, state.name, &operation, operation.status);
@@ -127,8 +128,8 @@ static bool load_key(kvp_exchange *ex, const kvp_certificate_operation *operatio
     KVP_CLEANUP(kvp_buf_clear) kvp_buf material = KVP_BUF_INIT_SECRET(0);
     kvp_error error = { .status = KVP_OK };
 
-    if (kvp_store_operation_key(ex->daemon->store, &ex->daemon->vault, ex->name, &material, &error) ==
-            KVP_OK &&
+    if (kvp_store_operation_key(ex->daemon->store, &ex->daemon->vault, ex->name, &material,
+                                &error) == KVP_OK &&
         kvp_engine_load((kvp_engine_kind)operation->kind, material.data, material.len, ret_key,
                         &error) == KVP_OK)
         return true;
@@ -136,7 +137,8 @@ static bool load_key(kvp_exchange *ex, const kvp_certificate_operation *operatio
     return false;
 }
 
-/* The unfinished version that the operation makes, with what the request adds; false after refusing. */
+/* The unfinished version that the operation makes, with what the request adds; false after
+ * refusing. */
 static bool merge_record(kvp_exchange *ex, const kvp_certificate_operation *operation,
                          kvp_certificate_record *record)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Certificate policies (wire reference, section 7): validation, defaults and order of members. */
 #include "vaultd/certificate_policy.h"
+#include "vaultd/certificate_policy_internal.h"
 
 #include "vaultd/key_doc.h"
 #include "vaultd/secret_doc.h"
@@ -22,14 +23,13 @@ bool kvp_issuer_is_unknown(const char *name)
     return kvp_ident_casecmp(name, "Unknown") == 0;
 }
 
-static json_t *refused(kvp_exchange *ex, const char *property)
+json_t *kvp_policy_refused(kvp_exchange *ex, const char *property)
 {
     kvp_refuse(ex, KVP_REFUSE_PROPERTY, property);
     return NULL;
 }
 
-/* @object if @ok, else nothing and, unless the request is refused already, no memory. */
-static json_t *finished(kvp_exchange *ex, json_t *object, bool ok)
+json_t *kvp_policy_finished(kvp_exchange *ex, json_t *object, bool ok)
 {
     if (ok)
         return object;
@@ -46,7 +46,8 @@ static json_t *overlay(const json_t *base, const json_t *given)
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)given, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)given, name, value)
+    {
         if (!json_is_null(value) && json_object_set(merged, name, value) != 0) {
             json_decref(merged);
             return NULL;
@@ -55,7 +56,8 @@ static json_t *overlay(const json_t *base, const json_t *given)
     return merged;
 }
 
-/* --- key_props ----------------------------------------------------------------------------------- */
+/* --- key_props -----------------------------------------------------------------------------------
+ */
 
 static bool read_curve(kvp_exchange *ex, const json_t *props, const char **crv, json_int_t *size)
 {
@@ -84,21 +86,22 @@ static json_t *key_props(kvp_exchange *ex, const json_t *props)
         !kvp_member_boolean(ex, props, "reuse_key", &reuse))
         return NULL;
     if (!kvp_key_type(kty, &kind, &hsm) || kind == KVP_ENGINE_OCT)
-        return refused(ex, "kty");
+        return kvp_policy_refused(ex, "kty");
     bool exportable = !hsm;
     if (!kvp_member_boolean(ex, props, "exportable", &exportable))
         return NULL;
     if (hsm && exportable) /* what lives in an HSM does not leave it */
-        return refused(ex, "exportable");
+        return kvp_policy_refused(ex, "exportable");
     if (kind == KVP_ENGINE_EC && !read_curve(ex, props, &crv, &size))
         return NULL;
     if (kind == KVP_ENGINE_RSA && size == 0)
         size = 2048;
     if (kind == KVP_ENGINE_RSA && size != 2048 && size != 3072 && size != 4096)
-        return refused(ex, "key_size");
+        return kvp_policy_refused(ex, "key_size");
     json_t *result = json_pack("{s:b, s:s, s:I, s:b}", "exportable", exportable, "kty", kty,
                                "key_size", size, "reuse_key", reuse);
-    return finished(ex, result, result && (!crv || kvp_json_add(result, "crv", json_string(crv))));
+    return kvp_policy_finished(ex, result,
+                               result && (!crv || kvp_json_add(result, "crv", json_string(crv))));
 }
 
 /* The key properties of a request over older ones; another type takes its size and curve along. */
@@ -118,7 +121,8 @@ static json_t *overlay_key_props(const json_t *base, const json_t *given)
     return merged;
 }
 
-/* --- secret_props, issuer ------------------------------------------------------------------------ */
+/* --- secret_props, issuer ------------------------------------------------------------------------
+ */
 
 static json_t *secret_props(kvp_exchange *ex, const json_t *props)
 {
@@ -128,9 +132,9 @@ static json_t *secret_props(kvp_exchange *ex, const json_t *props)
         return NULL;
     if (kvp_ident_casecmp(type, KVP_X509_TYPE_PFX) != 0 &&
         kvp_ident_casecmp(type, KVP_X509_TYPE_PEM) != 0)
-        return refused(ex, "contentType");
+        return kvp_policy_refused(ex, "contentType");
     json_t *result = json_pack("{s:s}", "contentType", type);
-    return finished(ex, result, result != NULL);
+    return kvp_policy_finished(ex, result, result != NULL);
 }
 
 static json_t *issuer(kvp_exchange *ex, const json_t *given)
@@ -143,27 +147,28 @@ static json_t *issuer(kvp_exchange *ex, const json_t *given)
         !kvp_member_boolean(ex, given, "cert_transparency", &transparency))
         return NULL;
     if (!kvp_ident_is_name(name))
-        return refused(ex, "issuer");
+        return kvp_policy_refused(ex, "issuer");
     json_t *result = json_pack("{s:s, s:s*}", "name", name, "cty", cty);
     bool ok = result && (!json_is_boolean(json_object_get(given, "cert_transparency")) ||
                          kvp_json_add(result, "cert_transparency", json_boolean(transparency)));
-    return finished(ex, result, ok);
+    return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- x509_props ---------------------------------------------------------------------------------- */
+/* --- x509_props ----------------------------------------------------------------------------------
+ */
 
 /* A copy of an array of at most @max strings; NULL after refusing. */
 static json_t *strings(kvp_exchange *ex, const json_t *array, size_t max, const char *name)
 {
     if (json_array_size(array) > max)
-        return refused(ex, name);
+        return kvp_policy_refused(ex, name);
     for (size_t i = 0; i < json_array_size(array); i++) {
         const json_t *item = json_array_get(array, i);
         if (!json_is_string(item) || strlen(json_string_value(item)) != json_string_length(item))
-            return refused(ex, name);
+            return kvp_policy_refused(ex, name);
     }
     json_t *copy = json_copy((json_t *)(uintptr_t)array);
-    return finished(ex, copy, copy != NULL);
+    return kvp_policy_finished(ex, copy, copy != NULL);
 }
 
 static json_t *sans(kvp_exchange *ex, const json_t *given)
@@ -186,7 +191,7 @@ static json_t *sans(kvp_exchange *ex, const json_t *given)
         kvp_refuse(ex, KVP_REFUSE_PROPERTY, "sans");
         ok = false;
     }
-    return finished(ex, result, ok);
+    return kvp_policy_finished(ex, result, ok);
 }
 
 /* Known words in the order of the table; unknown ones refused. */
@@ -210,7 +215,7 @@ static json_t *usages(kvp_exchange *ex, const json_t *given)
     }
     for (size_t i = 0; i < KVP_X509_USAGE_COUNT && ok; i++)
         ok = !wanted[i] || json_array_append_new(result, json_string(kvp_x509_usages[i].name)) == 0;
-    return finished(ex, result, ok);
+    return kvp_policy_finished(ex, result, ok);
 }
 
 static bool add_ekus(kvp_exchange *ex, const json_t *props, json_t *result)
@@ -265,10 +270,11 @@ static json_t *x509_props(kvp_exchange *ex, const json_t *props)
               add_ekus(ex, props, result) && add_usages(ex, props, result) &&
               add_rest(ex, props, result);
 
-    return finished(ex, result, ok);
+    return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- lifetime_actions ---------------------------------------------------------------------------- */
+/* --- lifetime_actions ----------------------------------------------------------------------------
+ */
 
 static json_t *lifetime_action(kvp_exchange *ex, const json_t *given, json_int_t months)
 {
@@ -281,7 +287,7 @@ static json_t *lifetime_action(kvp_exchange *ex, const json_t *given, json_int_t
         !kvp_member_object(ex, given, "action", &action))
         return NULL;
     if (!trigger || !action)
-        return refused(ex, "lifetime_actions");
+        return kvp_policy_refused(ex, "lifetime_actions");
     if (!kvp_member_integer(ex, trigger, "lifetime_percentage", false, &percentage) ||
         !kvp_member_integer(ex, trigger, "days_before_expiry", false, &days) ||
         !kvp_member_string(ex, action, "action_type", true, &type))
@@ -290,18 +296,17 @@ static json_t *lifetime_action(kvp_exchange *ex, const json_t *given, json_int_t
     while (row < KVP_ARRAY_LEN(types) && kvp_ident_casecmp(types[row], type) != 0)
         row++;
     if (row == KVP_ARRAY_LEN(types))
-        return refused(ex, "action_type");
+        return kvp_policy_refused(ex, "action_type");
     if ((percentage != 0) == (days != 0))
-        return refused(ex, "trigger");
+        return kvp_policy_refused(ex, "trigger");
     if (percentage < 0 || percentage > 99)
-        return refused(ex, "lifetime_percentage");
+        return kvp_policy_refused(ex, "lifetime_percentage");
     if (days < 0 || days > months * 27)
-        return refused(ex, "days_before_expiry");
-    json_t *result =
-        json_pack("{s:{s:I}, s:{s:s}}", "trigger",
-                  percentage ? "lifetime_percentage" : "days_before_expiry",
-                  percentage ? percentage : days, "action", "action_type", types[row]);
-    return finished(ex, result, result != NULL);
+        return kvp_policy_refused(ex, "days_before_expiry");
+    json_t *result = json_pack("{s:{s:I}, s:{s:s}}", "trigger",
+                               percentage ? "lifetime_percentage" : "days_before_expiry",
+                               percentage ? percentage : days, "action", "action_type", types[row]);
+    return kvp_policy_finished(ex, result, result != NULL);
 }
 
 static json_t *lifetime_actions(kvp_exchange *ex, const json_t *given, const char *issuer_name,
@@ -309,14 +314,13 @@ static json_t *lifetime_actions(kvp_exchange *ex, const json_t *given, const cha
 {
     if (!given) {
         /* Who knows no issuer cannot renew (recorded). */
-        json_t *result = json_pack("[{s:{s:i}, s:{s:s}}]", "trigger", "lifetime_percentage",
-                                   DEFAULT_PERCENTAGE, "action", "action_type",
-                                   kvp_issuer_is_unknown(issuer_name) ? "EmailContacts"
-                                                                      : "AutoRenew");
-        return finished(ex, result, result != NULL);
+        json_t *result = json_pack(
+            "[{s:{s:i}, s:{s:s}}]", "trigger", "lifetime_percentage", DEFAULT_PERCENTAGE, "action",
+            "action_type", kvp_issuer_is_unknown(issuer_name) ? "EmailContacts" : "AutoRenew");
+        return kvp_policy_finished(ex, result, result != NULL);
     }
     if (json_array_size(given) > ACTIONS_MAX)
-        return refused(ex, "lifetime_actions");
+        return kvp_policy_refused(ex, "lifetime_actions");
     json_t *result = json_array();
     bool ok = result != NULL;
     for (size_t i = 0; i < json_array_size(given) && ok; i++) {
@@ -329,10 +333,11 @@ static json_t *lifetime_actions(kvp_exchange *ex, const json_t *given, const cha
         json_t *action = lifetime_action(ex, item, months);
         ok = action && json_array_append_new(result, action) == 0;
     }
-    return finished(ex, result, ok);
+    return kvp_policy_finished(ex, result, ok);
 }
 
-/* --- whole policies ------------------------------------------------------------------------------ */
+/* --- whole policies ------------------------------------------------------------------------------
+ */
 
 /* The sections of @policy, checked to be objects. */
 typedef struct sections {
@@ -414,89 +419,16 @@ json_t *kvp_policy_read(kvp_exchange *ex, const json_t *given, const json_t *bas
     }
     json_t *x509 = known_names(ex, new.x509);
     json_t *issuer_json = issuer(ex, new.issuer ? new.issuer : old.issuer);
-    bool ok = issuer_json && (x509 || !new.x509) &&
-              add_section(ex, result, "key_props", key_props, overlay_key_props, old.key, new.key) &&
-              add_section(ex, result, "secret_props", secret_props, overlay, old.secret,
-                          new.secret) &&
-              add_section(ex, result, "x509_props", x509_props, overlay, old.x509, x509) &&
-              add_actions(ex, result, new.actions ? new.actions : old.actions, issuer_json) &&
-              check(ex, result);
+    bool ok =
+        issuer_json && (x509 || !new.x509) &&
+        add_section(ex, result, "key_props", key_props, overlay_key_props, old.key, new.key) &&
+        add_section(ex, result, "secret_props", secret_props, overlay, old.secret, new.secret) &&
+        add_section(ex, result, "x509_props", x509_props, overlay, old.x509, x509) &&
+        add_actions(ex, result, new.actions ? new.actions : old.actions, issuer_json) &&
+        check(ex, result);
     json_decref(x509);
     json_decref(issuer_json);
-    return finished(ex, result, ok);
-}
-
-static json_t *sans_of(const kvp_x509_facts *facts)
-{
-    json_t *result = json_object();
-    bool ok = result != NULL;
-
-    for (int kind = 0; kind < KVP_X509_SAN_KIND_COUNT && ok; kind++) {
-        const char *name = kvp_x509_san_names[kind];
-        /* The three that all versions know are always there (recorded). */
-        if (kind < KVP_X509_SAN_URI)
-            ok = kvp_json_add(result, name, json_array());
-        for (size_t i = 0; i < facts->san_count && ok; i++) {
-            if ((int)facts->sans[i].kind != kind)
-                continue;
-            if (!json_object_get(result, name))
-                ok = kvp_json_add(result, name, json_array());
-            ok = ok && json_array_append_new(json_object_get(result, name),
-                                             json_string(facts->sans[i].value)) == 0;
-        }
-    }
-    if (ok)
-        return result;
-    json_decref(result);
-    return NULL;
-}
-
-static json_t *x509_of(const kvp_x509_facts *facts)
-{
-    json_t *ekus = json_array(), *words = json_array(), *names = NULL;
-    bool ok = ekus && words;
-
-    for (size_t i = 0; i < facts->eku_count && ok; i++)
-        ok = json_array_append_new(ekus, json_string(facts->ekus[i])) == 0;
-    for (size_t i = 0; i < KVP_X509_USAGE_COUNT && ok; i++)
-        ok = !facts->usages[i] ||
-             json_array_append_new(words, json_string(kvp_x509_usages[i].name)) == 0;
-    if (ok && facts->san_count > 0)
-        ok = (names = sans_of(facts)) != NULL;
-    json_t *result =
-        ok ? json_pack("{s:s%, s:O*, s:O, s:O, s:I, s:{s:b}}", "subject",
-                       kvp_buf_str(&facts->subject), facts->subject.len, "sans", names, "ekus", ekus,
-                       "key_usage", words, "validity_months", (json_int_t)facts->months,
-                       "basic_constraints", "ca", facts->ca)
-           : NULL;
-    json_decref(ekus);
-    json_decref(words);
-    json_decref(names);
-    return result;
-}
-
-/* The key properties of what was imported: only what the caller may choose comes from @given. */
-static json_t *key_props_of(kvp_exchange *ex, const json_t *given, const kvp_engine_key *key)
-{
-    const char *kty = NULL;
-    kvp_engine_kind kind = key->kind;
-    bool hsm = false, reuse = false;
-
-    if (given && (!kvp_member_string(ex, given, "kty", false, &kty) ||
-                  !kvp_member_boolean(ex, given, "reuse_key", &reuse)))
-        return NULL;
-    if (kty && (!kvp_key_type(kty, &kind, &hsm) || kind != key->kind))
-        return refused(ex, "kty");
-    bool exportable = !hsm;
-    if (given && !kvp_member_boolean(ex, given, "exportable", &exportable))
-        return NULL;
-    if (hsm && exportable)
-        return refused(ex, "exportable");
-    json_t *result = json_pack("{s:b, s:s, s:I, s:b, s:s*}", "exportable", exportable, "kty",
-                               kty ? kty : key->kind == KVP_ENGINE_RSA ? "RSA" : "EC", "key_size",
-                               (json_int_t)key->bits, "reuse_key", reuse, "crv",
-                               key->curve ? key->curve->name : NULL);
-    return finished(ex, result, result != NULL);
+    return kvp_policy_finished(ex, result, ok);
 }
 
 json_t *kvp_policy_of_import(kvp_exchange *ex, const json_t *given, const kvp_engine_key *key,
@@ -511,54 +443,11 @@ json_t *kvp_policy_of_import(kvp_exchange *ex, const json_t *given, const kvp_en
     }
     form = json_pack("{s:s}", "contentType", pem ? KVP_X509_TYPE_PEM : KVP_X509_TYPE_PFX);
     json_t *issuer_json = issuer(ex, s.issuer);
-    bool ok = issuer_json && kvp_json_add(result, "key_props", key_props_of(ex, s.key, key)) &&
+    bool ok = issuer_json && kvp_json_add(result, "key_props", kvp_policy_key_of(ex, s.key, key)) &&
               add_section(ex, result, "secret_props", secret_props, overlay, form, s.secret) &&
-              kvp_json_add(result, "x509_props", x509_of(facts)) &&
+              kvp_json_add(result, "x509_props", kvp_policy_x509_of(facts)) &&
               add_actions(ex, result, s.actions, issuer_json);
     json_decref(form);
     json_decref(issuer_json);
-    return finished(ex, result, ok);
-}
-
-static void use_x509(const json_t *props, kvp_x509_profile *profile)
-{
-    const json_t *names = json_object_get(props, "sans"), *ekus = json_object_get(props, "ekus");
-    const json_t *words = json_object_get(props, "key_usage");
-
-    profile->subject = json_string_value(json_object_get(props, "subject"));
-    for (int kind = 0; kind < KVP_X509_SAN_KIND_COUNT; kind++) {
-        const json_t *array = json_object_get(names, kvp_x509_san_names[kind]);
-        for (size_t i = 0; i < json_array_size(array) && profile->san_count < KVP_X509_NAMES_MAX;
-             i++) {
-            profile->sans[profile->san_count].kind = (kvp_x509_san_kind)kind;
-            profile->sans[profile->san_count++].value = json_string_value(json_array_get(array, i));
-        }
-    }
-    for (size_t i = 0; i < json_array_size(ekus) && i < KVP_X509_EKUS_MAX; i++)
-        profile->ekus[profile->eku_count++] = json_string_value(json_array_get(ekus, i));
-    for (size_t i = 0; i < json_array_size(words); i++) {
-        for (size_t row = 0; row < KVP_X509_USAGE_COUNT; row++) {
-            if (strcmp(kvp_x509_usages[row].name, json_string_value(json_array_get(words, i))) == 0)
-                profile->usages[row] = true;
-        }
-    }
-    profile->months = (unsigned)json_integer_value(json_object_get(props, "validity_months"));
-    profile->ca = json_is_true(json_object_get(json_object_get(props, "basic_constraints"), "ca"));
-}
-
-void kvp_policy_use_of(const json_t *policy, kvp_policy_use *ret)
-{
-    const json_t *key = json_object_get(policy, "key_props");
-    const char *type = json_string_value(
-        json_object_get(json_object_get(policy, "secret_props"), "contentType"));
-
-    memset(ret, 0, sizeof(*ret));
-    ret->kty = json_string_value(json_object_get(key, "kty"));
-    ret->key_size = (unsigned)json_integer_value(json_object_get(key, "key_size"));
-    ret->crv = json_string_value(json_object_get(key, "crv"));
-    ret->exportable = json_is_true(json_object_get(key, "exportable"));
-    ret->reuse_key = json_is_true(json_object_get(key, "reuse_key"));
-    ret->pem = kvp_ident_casecmp(type, KVP_X509_TYPE_PEM) == 0;
-    ret->issuer = json_string_value(json_object_get(json_object_get(policy, "issuer"), "name"));
-    use_x509(json_object_get(policy, "x509_props"), &ret->profile);
+    return kvp_policy_finished(ex, result, ok);
 }

@@ -22,9 +22,9 @@ json_t *kvp_policy_of_import(kvp_exchange *ex, const json_t *given, const kvp_en
 
 /** What a policy says; strings are the policy's. */
 typedef struct kvp_policy_use {
-    const char *kty;       /**< `RSA-HSM` */
+    const char *kty; /**< `RSA-HSM` */
     unsigned key_size;
-    const char *crv;       /**< NULL for RSA */
+    const char *crv; /**< NULL for RSA */
     bool exportable, reuse_key, pem;
     const char *issuer;
     kvp_x509_profile profile;

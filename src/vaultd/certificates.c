@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates: get, update, lists, policy, deletion and the way back (wire reference, section 7). */
+/* Certificates: get, update, lists, policy, deletion and the way back (wire reference, section 7).
+ */
 #include "vaultd/certificate_doc.h"
 #include "vaultd/paging.h"
 #include "vaultd/routes.h"
@@ -64,8 +65,7 @@ void kvp_certificates_update(kvp_exchange *ex)
     const json_t *policy;
     unsigned fields = 0;
 
-    if (!find(ex, KVP_KEY_LIVE, &record) ||
-        !kvp_member_object(ex, ex->json, "policy", &policy) ||
+    if (!find(ex, KVP_KEY_LIVE, &record) || !kvp_member_object(ex, ex->json, "policy", &policy) ||
         !kvp_certificate_read_common(ex, &record, &fields) ||
         (policy && !change_policy(ex, &record, policy)))
         return;
@@ -95,7 +95,8 @@ void kvp_certificates_policy_update(kvp_exchange *ex)
         kvp_exchange_reply_take(ex, 200, kvp_certificate_policy(ex, &record));
 }
 
-/* --- lists --------------------------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------------------------------
+ */
 
 static void answer_page(kvp_exchange *ex, const kvp_paging *at, kvp_certificate_page *page,
                         bool versions)
@@ -158,7 +159,8 @@ void kvp_certificates_versions(kvp_exchange *ex)
         answer_page(ex, &at, &page, true);
 }
 
-/* --- deletion ------------------------------------------------------------------------------------ */
+/* --- deletion ------------------------------------------------------------------------------------
+ */
 
 void kvp_certificates_delete(kvp_exchange *ex)
 {

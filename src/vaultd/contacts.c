@@ -25,8 +25,9 @@ static void answer(kvp_exchange *ex, const kvp_document *document)
     char id[KVP_ID_SIZE];
 
     snprintf(id, sizeof(id), "%s/certificates/contacts", ex->base_url);
-    kvp_exchange_reply_take(ex, 200, json_pack("{s:s, s:o}", "id", id, "contacts",
-                                               json_loads(document->json, 0, NULL)));
+    kvp_exchange_reply_take(
+        ex, 200,
+        json_pack("{s:s, s:o}", "id", id, "contacts", json_loads(document->json, 0, NULL)));
 }
 
 /* One contact with its known members in order; NULL after refusing. */
@@ -47,8 +48,8 @@ static json_t *contact(kvp_exchange *ex, const json_t *given)
             return NULL;
         }
     }
-    json_t *result = json_pack("{s:s, s:s*, s:s*}", names[0], texts[0], names[1], texts[1], names[2],
-                               texts[2]);
+    json_t *result =
+        json_pack("{s:s, s:s*, s:s*}", names[0], texts[0], names[1], texts[1], names[2], texts[2]);
     if (!result)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
     return result;
@@ -92,8 +93,8 @@ void kvp_contacts_set(kvp_exchange *ex)
     document.created = document.updated = kvp_ident_now();
     if (!document.json)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
-    else if (kvp_store_document_set(ex->daemon->store, &ex->daemon->vault, KIND, &document, &error) !=
-             KVP_OK)
+    else if (kvp_store_document_set(ex->daemon->store, &ex->daemon->vault, KIND, &document,
+                                    &error) != KVP_OK)
         kvp_exchange_failed(ex, &error);
     else
         answer(ex, &document);
@@ -104,8 +105,8 @@ void kvp_contacts_get(kvp_exchange *ex)
     KVP_CLEANUP(kvp_document_clear) kvp_document document = { .json = NULL };
     kvp_error error = { .status = KVP_OK };
 
-    if (kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, KIND, "", &document, &error) ==
-        KVP_OK)
+    if (kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, KIND, "", &document,
+                               &error) == KVP_OK)
         answer(ex, &document);
     else
         missing(ex, &error);
@@ -116,9 +117,10 @@ void kvp_contacts_delete(kvp_exchange *ex)
     KVP_CLEANUP(kvp_document_clear) kvp_document document = { .json = NULL };
     kvp_error error = { .status = KVP_OK };
 
-    if (kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, KIND, "", &document, &error) ==
-            KVP_OK &&
-        kvp_store_document_delete(ex->daemon->store, &ex->daemon->vault, KIND, "", &error) == KVP_OK)
+    if (kvp_store_document_get(ex->daemon->store, &ex->daemon->vault, KIND, "", &document,
+                               &error) == KVP_OK &&
+        kvp_store_document_delete(ex->daemon->store, &ex->daemon->vault, KIND, "", &error) ==
+            KVP_OK)
         answer(ex, &document);
     else
         missing(ex, &error);

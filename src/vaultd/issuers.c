@@ -89,7 +89,8 @@ static json_t *organization(kvp_exchange *ex, const json_t *given, const json_t 
     return finished(ex, result, ok);
 }
 
-/* The issuer's document after @ex's request on top of @base, which may be NULL; NULL after refusing. */
+/* The issuer's document after @ex's request on top of @base, which may be NULL; NULL after
+ * refusing. */
 static json_t *read_issuer(kvp_exchange *ex, const json_t *base)
 {
     const json_t *credentials, *org, *attributes, *old;
@@ -157,8 +158,8 @@ static void store(kvp_exchange *ex, json_t *take)
     document.created = document.updated = kvp_ident_now();
     if (!document.json)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
-    else if (kvp_store_document_set(ex->daemon->store, &ex->daemon->vault, KIND, &document, &error) !=
-             KVP_OK)
+    else if (kvp_store_document_set(ex->daemon->store, &ex->daemon->vault, KIND, &document,
+                                    &error) != KVP_OK)
         kvp_exchange_failed(ex, &error);
     else
         kvp_exchange_reply_take(ex, 200, issuer_json(ex, &document, false));
@@ -219,8 +220,8 @@ void kvp_issuers_delete(kvp_exchange *ex)
 
     if (!find(ex, false, &document))
         return;
-    kvp_status status = kvp_store_document_delete(ex->daemon->store, &ex->daemon->vault, KIND,
-                                                  ex->name, &error);
+    kvp_status status =
+        kvp_store_document_delete(ex->daemon->store, &ex->daemon->vault, KIND, ex->name, &error);
     if (status == KVP_ERR_NOT_FOUND)
         kvp_refuse(ex, KVP_REFUSE_ISSUER_NOT_FOUND);
     else if (status != KVP_OK)

@@ -29,7 +29,8 @@ static bool read_limit(kvp_exchange *ex, kvp_paging *at)
     return true;
 }
 
-/* The token is the name of the last item that was sent: a page is found again whatever came or went. */
+/* The token is the name of the last item that was sent: a page is found again whatever came or
+ * went. */
 bool kvp_paging_read(kvp_exchange *ex, kvp_paging *at)
 {
     kvp_buf text = KVP_BUF_INIT(sizeof(at->after));

@@ -87,8 +87,8 @@ static json_t *version_json(kvp_exchange *ex, const kvp_secret_record *record, k
         KVP_OK)
         return NULL;
     json_t *version = json_pack(
-        "{s:s, s:s%, s:s*, s:s*, s:b, s:I, s:I, s:I, s:I, s:b}", "version", record->version, "value",
-        kvp_buf_str(&value), value.len, "contentType", record->content_type, "tags",
+        "{s:s, s:s%, s:s*, s:s*, s:b, s:I, s:I, s:I, s:I, s:b}", "version", record->version,
+        "value", kvp_buf_str(&value), value.len, "contentType", record->content_type, "tags",
         record->tags_json, "enabled", record->enabled, "nbf", (json_int_t)record->not_before, "exp",
         (json_int_t)record->expires, "created", (json_int_t)record->created, "updated",
         (json_int_t)record->updated, "current", record->current);
@@ -97,7 +97,8 @@ static json_t *version_json(kvp_exchange *ex, const kvp_secret_record *record, k
     return version;
 }
 
-/* Append the versions to @versions, the current one last: it is the current one again when restored. */
+/* Append the versions to @versions, the current one last: it is the current one again when
+ * restored. */
 static kvp_status collect(kvp_exchange *ex, json_t *versions, kvp_error *reterr)
 {
     char after[KVP_VERSION_SIZE] = "";
@@ -199,7 +200,8 @@ static void restore(kvp_exchange *ex, const char *name, const json_t *versions)
                                       &error) == KVP_OK)
         kvp_secret_answer(ex, &records[count - 1], NULL);
     else if (error.status == KVP_ERR_REFUSED) {
-        snprintf(id, sizeof(id), "%s/secrets/%s/%s", ex->base_url, name, records[count - 1].version);
+        snprintf(id, sizeof(id), "%s/secrets/%s/%s", ex->base_url, name,
+                 records[count - 1].version);
         kvp_refuse(ex, KVP_REFUSE_RESTORE_CONFLICT, "secret", id);
     } else {
         kvp_exchange_failed(ex, &error);

@@ -93,7 +93,8 @@ void kvp_secrets_set(kvp_exchange *ex)
 
     snprintf(record.name, sizeof(record.name), "%s", ex->name);
     record.created = record.updated = kvp_ident_now();
-    if (!kvp_member_string(ex, ex->json, "value", true, &value) || !read_common(ex, &record, &fields))
+    if (!kvp_member_string(ex, ex->json, "value", true, &value) ||
+        !read_common(ex, &record, &fields))
         return;
     if (strlen(value) > VALUE_MAX) {
         kvp_refuse(ex, KVP_REFUSE_SECRET_SIZE, "25600");
@@ -178,8 +179,8 @@ void kvp_secrets_update(kvp_exchange *ex)
     if (!find(ex, &record) || !read_common(ex, &record, &fields))
         return;
     record.updated = kvp_ident_now();
-    kvp_status status = kvp_store_secret_update(ex->daemon->store, &ex->daemon->vault, &record,
-                                                fields, &error);
+    kvp_status status =
+        kvp_store_secret_update(ex->daemon->store, &ex->daemon->vault, &record, fields, &error);
     /* The row may have changed meanwhile: what is answered is what is stored now. */
     if (status == KVP_OK)
         status = kvp_store_secret_get(ex->daemon->store, &ex->daemon->vault, ex->name,
@@ -190,7 +191,8 @@ void kvp_secrets_update(kvp_exchange *ex)
         kvp_secret_missing(ex, KVP_KEY_LIVE, &error);
 }
 
-static void answer_page(kvp_exchange *ex, const kvp_paging *at, kvp_secret_page *page, bool versions)
+static void answer_page(kvp_exchange *ex, const kvp_paging *at, kvp_secret_page *page,
+                        bool versions)
 {
     const kvp_secret_record *last = page->more ? &page->items[page->count - 1] : NULL;
     json_t *items = json_array();

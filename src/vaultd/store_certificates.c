@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates and their versions: what is read, listed and changed. Making them is in store_issue.c. */
+/* Certificates and their versions: what is read, listed and changed. Making them is in
+ * store_issue.c. */
 #include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
@@ -11,8 +12,7 @@
     " v.enabled, v.id = c.current, v.preserve_order, o.certificate IS NOT NULL, v.not_before,"     \
     " v.expires, v.created, v.updated, c.deleted, c.purge"
 #define OPERATION " LEFT JOIN certificate_operations o ON o.certificate = c.id "
-#define TABLES                                                                                     \
-    " FROM certificates c JOIN certificate_versions v ON v.certificate = c.id" OPERATION
+#define TABLES " FROM certificates c JOIN certificate_versions v ON v.certificate = c.id" OPERATION
 #define CURRENT " FROM certificates c JOIN certificate_versions v ON v.id = c.current" OPERATION
 
 void kvp_certificate_record_clear(kvp_certificate_record *record)
@@ -66,11 +66,10 @@ kvp_status kvp_store_certificate_get(kvp_store *store, const kvp_vault_info *vau
                                      const char *name, const char *version, kvp_key_state state,
                                      kvp_certificate_record *ret, kvp_error *reterr)
 {
-    static const char of_version[] = "SELECT " COLUMNS TABLES
-                                     "WHERE c.vault = ?1 AND c.name = ?2 AND v.version = ?3"
-                                     " AND (c.deleted IS NOT NULL) = ?4";
-    static const char of_current[] = "SELECT " COLUMNS CURRENT
-                                     "WHERE c.vault = ?1 AND c.name = ?2"
+    static const char of_version[] =
+        "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2 AND v.version = ?3"
+        " AND (c.deleted IS NOT NULL) = ?4";
+    static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE c.vault = ?1 AND c.name = ?2"
                                      " AND (c.deleted IS NOT NULL) = ?4";
     kvp_store_conn *conn = kvp_store_take(store, reterr);
     kvp_status status = KVP_ERR_IO;
@@ -135,12 +134,12 @@ kvp_status kvp_store_certificate_list(kvp_store *store, const kvp_vault_info *va
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "SELECT " COLUMNS CURRENT
-                                           "WHERE c.vault = ?1 AND c.name > ?2"
-                                           " AND (c.deleted IS NOT NULL) = ?3"
-                                           " AND (?4 OR v.der IS NOT NULL) ORDER BY c.name LIMIT ?5",
-                                           reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT " COLUMNS CURRENT "WHERE c.vault = ?1 AND c.name > ?2"
+                          " AND (c.deleted IS NOT NULL) = ?3"
+                          " AND (?4 OR v.der IS NOT NULL) ORDER BY c.name LIMIT ?5",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
@@ -162,12 +161,12 @@ kvp_status kvp_store_certificate_versions(kvp_store *store, const kvp_vault_info
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "SELECT " COLUMNS TABLES
-                                           "WHERE c.vault = ?1 AND c.name = ?2 AND c.deleted IS NULL"
-                                           " AND v.der IS NOT NULL"
-                                           " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
-                                           reterr);
+    sqlite3_stmt *stmt = kvp_store_prepare(
+        conn,
+        "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2 AND c.deleted IS NULL"
+        " AND v.der IS NOT NULL"
+        " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
+        reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
@@ -219,18 +218,18 @@ kvp_status kvp_store_certificate_update(kvp_store *store, const kvp_vault_info *
 }
 
 kvp_status kvp_store_certificate_set_policy(kvp_store *store, const kvp_vault_info *vault,
-                                            const kvp_certificate_record *record,
-                                            kvp_error *reterr)
+                                            const kvp_certificate_record *record, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "UPDATE certificates SET policy = ?3, policy_updated = ?4"
-                                           " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL",
-                                           reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "UPDATE certificates SET policy = ?3, policy_updated = ?4"
+                          " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL",
+                          reterr);
     if (!stmt)
         return kvp_store_end(store, KVP_ERR_IO, reterr);
     sqlite3_bind_int64(stmt, 1, vault->id);

@@ -12,8 +12,7 @@ void kvp_document_clear(kvp_document *document)
 
 /* Bind vault, kind and name, step, read and reset. */
 static kvp_status read_one(kvp_store_conn *conn, sqlite3_stmt *stmt, const kvp_vault_info *vault,
-                           const char *kind, const char *name, kvp_document *ret,
-                           kvp_error *reterr)
+                           const char *kind, const char *name, kvp_document *ret, kvp_error *reterr)
 {
     kvp_status status = KVP_OK;
 

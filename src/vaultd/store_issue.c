@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Making certificates: operations that wait, finished versions with key and secret, restored ones. */
+/* Making certificates: operations that wait, finished versions with key and secret, restored ones.
+ */
 #include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
@@ -60,8 +61,7 @@ static kvp_status check_alone(kvp_store_conn *conn, const kvp_vault_info *vault,
 
 /* The id of @record's name, made if it is new; an older policy is replaced. */
 static kvp_status find_or_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
-                                 kvp_certificate_record *record, int64_t *ret_id,
-                                 kvp_error *reterr)
+                                 kvp_certificate_record *record, int64_t *ret_id, kvp_error *reterr)
 {
     kvp_object_state state;
     kvp_status status = kvp_store_object_find(conn, vault, KVP_OBJECT_CERTIFICATE, record->name,
@@ -95,7 +95,8 @@ static kvp_status insert_version(kvp_store_conn *conn, int64_t id, kvp_certifica
     bool finished = record->der.len > 0;
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
-        "INSERT INTO certificate_versions (certificate, version, der, preserve_order, tags, enabled,"
+        "INSERT INTO certificate_versions (certificate, version, der, preserve_order, tags, "
+        "enabled,"
         " not_before, expires, created, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         reterr);
 
@@ -178,9 +179,8 @@ static kvp_status in_progress(kvp_store_conn *conn, int64_t id, const char *vers
     sqlite3_bind_text(stmt, 2, version, -1, SQLITE_STATIC);
     int rc = sqlite3_step(stmt);
     *ret = rc == SQLITE_ROW;
-    kvp_status status = rc == SQLITE_ROW || rc == SQLITE_DONE
-                            ? KVP_OK
-                            : kvp_store_failed(conn, reterr, "reading");
+    kvp_status status =
+        rc == SQLITE_ROW || rc == SQLITE_DONE ? KVP_OK : kvp_store_failed(conn, reterr, "reading");
     sqlite3_reset(stmt);
     return status;
 }
@@ -230,14 +230,15 @@ kvp_status kvp_store_certificate_begin(kvp_store *store, const kvp_vault_info *v
     char *place = place_of(vault, record->name, record->version);
     kvp_buf sealed = KVP_BUF_INIT(0);
     kvp_store_conn *conn = NULL;
-    kvp_status status = place ? kvp_store_seal(store, place, material->data, material->len, &sealed,
-                                               reterr)
-                              : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "certificate");
+    kvp_status status =
+        place ? kvp_store_seal(store, place, material->data, material->len, &sealed, reterr)
+              : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "certificate");
 
     if (status == KVP_OK)
         status = kvp_store_begin(store, &conn, reterr);
     if (status == KVP_OK)
-        status = kvp_store_end(store, begin(conn, vault, record, operation, &sealed, reterr), reterr);
+        status =
+            kvp_store_end(store, begin(conn, vault, record, operation, &sealed, reterr), reterr);
     kvp_buf_clear(&sealed);
     kvp_free(place);
     return status;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What secrets and certificates have in common: names, deletion and the way back, sealed backups. */
+/* What secrets and certificates have in common: names, deletion and the way back, sealed backups.
+ */
 #include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
@@ -94,10 +95,13 @@ static kvp_status change(kvp_store *store, const kvp_vault_info *vault, const ch
 #define PURGE(table, rest) "DELETE FROM " table BY_NAME "AND deleted IS NOT NULL" rest
 /* The key of a certificate is handled by what is in store_keys.c unless it comes with one. */
 #define TRIPLE(VERB)                                                                               \
-    { { NULL },                                                                                    \
-      { VERB("secrets", " AND managed = 0"), NULL },                                               \
-      { VERB("certificates", ""), VERB("keys", " AND managed = 1"),                                \
-        VERB("secrets", " AND managed = 1"), NULL } }
+    {                                                                                              \
+        { NULL }, { VERB("secrets", " AND managed = 0"), NULL },                                   \
+        {                                                                                          \
+            VERB("certificates", ""), VERB("keys", " AND managed = 1"),                            \
+                VERB("secrets", " AND managed = 1"), NULL                                          \
+        }                                                                                          \
+    }
 
 kvp_status kvp_store_object_delete(kvp_store *store, const kvp_vault_info *vault,
                                    kvp_object_kind kind, const char *name, int64_t now,

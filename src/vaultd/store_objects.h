@@ -18,9 +18,9 @@ typedef enum kvp_object_kind {
 
 /** What a name stands for. */
 typedef struct kvp_object_state {
-    char name[KVP_NAME_MAX + 1];    /**< in the case of its first use */
-    bool deleted;                   /**< and can be recovered */
-    bool managed;                   /**< key or secret of a certificate */
+    char name[KVP_NAME_MAX + 1]; /**< in the case of its first use */
+    bool deleted;                /**< and can be recovered */
+    bool managed;                /**< key or secret of a certificate */
 } kvp_object_state;
 
 /** KVP_ERR_NOT_FOUND: the name is free. */
@@ -57,9 +57,9 @@ typedef struct kvp_secret_record {
     char *content_type;
     char *tags_json;
     bool enabled, managed, current;
-    int64_t not_before, expires;    /**< Unix seconds or KVP_TIME_NONE */
+    int64_t not_before, expires; /**< Unix seconds or KVP_TIME_NONE */
     int64_t created, updated;
-    int64_t deleted, purge;         /**< KVP_TIME_NONE while alive */
+    int64_t deleted, purge; /**< KVP_TIME_NONE while alive */
 } kvp_secret_record;
 void kvp_secret_record_clear(kvp_secret_record *record);
 
@@ -71,7 +71,8 @@ void kvp_secret_record_clear(kvp_secret_record *record);
 kvp_status kvp_store_secret_add(kvp_store *store, const kvp_vault_info *vault,
                                 kvp_secret_record *record, const void *value, size_t len,
                                 kvp_error *reterr);
-/** Several versions with the same name at once, oldest first; the name must be free. KVP_ERR_REFUSED. */
+/** Several versions with the same name at once, oldest first; the name must be free.
+ * KVP_ERR_REFUSED. */
 kvp_status kvp_store_secret_restore(kvp_store *store, const kvp_vault_info *vault,
                                     kvp_secret_record *records, const kvp_buf *values, size_t count,
                                     kvp_error *reterr);
@@ -110,12 +111,12 @@ typedef struct kvp_certificate_record {
     int64_t row;
     char name[KVP_NAME_MAX + 1];
     char version[KVP_VERSION_SIZE];
-    kvp_buf der;                    /**< empty while a merge is waited for */
+    kvp_buf der; /**< empty while a merge is waited for */
     char *tags_json;
-    char *policy_json;              /**< of the name, without id and attributes */
+    char *policy_json; /**< of the name, without id and attributes */
     int64_t policy_created, policy_updated;
     bool enabled, current, preserve_order;
-    bool operation;                 /**< there is an operation record */
+    bool operation; /**< there is an operation record */
     int64_t not_before, expires, created, updated;
     int64_t deleted, purge;
 } kvp_certificate_record;
@@ -135,10 +136,10 @@ typedef struct kvp_certificate_operation {
     char version[KVP_VERSION_SIZE]; /**< the version it makes */
     char request_id[KVP_VERSION_SIZE];
     char *issuer_json;
-    kvp_buf csr;                    /**< DER */
+    kvp_buf csr; /**< DER */
     kvp_operation_status status;
-    bool cancelled;                 /**< cancellation was requested */
-    int kind;                       /**< kvp_engine_kind of the key */
+    bool cancelled; /**< cancellation was requested */
+    int kind;       /**< kvp_engine_kind of the key */
 } kvp_certificate_operation;
 void kvp_certificate_operation_clear(kvp_certificate_operation *operation);
 
@@ -162,7 +163,8 @@ kvp_status kvp_store_certificate_begin(kvp_store *store, const kvp_vault_info *v
                                        const kvp_certificate_operation *operation,
                                        const kvp_buf *material, kvp_error *reterr);
 /**
- * Add a finished version with key and secret, which becomes the current one, and store the policy of
+ * Add a finished version with key and secret, which becomes the current one, and store the policy
+ * of
  * @triple's certificate. @operation, which may be NULL, replaces the operation record; NULL removes
  * it. @merge: the operation in progress is the one that is finished here. Errors as above, and
  * KVP_ERR_NOT_FOUND when there is nothing (any more) to merge with.
@@ -171,14 +173,16 @@ kvp_status kvp_store_certificate_add(kvp_store *store, const kvp_vault_info *vau
                                      const kvp_certificate_triple *triple,
                                      const kvp_certificate_operation *operation, bool merge,
                                      kvp_error *reterr);
-/** All versions of a backup, oldest first; those without der have neither key nor secret. KVP_ERR_REFUSED. */
+/** All versions of a backup, oldest first; those without der have neither key nor secret.
+ * KVP_ERR_REFUSED. */
 kvp_status kvp_store_certificate_restore(kvp_store *store, const kvp_vault_info *vault,
                                          const kvp_certificate_triple *triples, size_t count,
                                          kvp_error *reterr);
 kvp_status kvp_store_certificate_get(kvp_store *store, const kvp_vault_info *vault,
                                      const char *name, const char *version, kvp_key_state state,
                                      kvp_certificate_record *ret, kvp_error *reterr);
-/** Write enabled and tags (KVP_FIELD_ENABLED, KVP_FIELD_TAGS) to the version and its key and secret. */
+/** Write enabled and tags (KVP_FIELD_ENABLED, KVP_FIELD_TAGS) to the version and its key and
+ * secret. */
 kvp_status kvp_store_certificate_update(kvp_store *store, const kvp_vault_info *vault,
                                         const kvp_certificate_record *record, unsigned fields,
                                         kvp_error *reterr);
@@ -209,7 +213,8 @@ kvp_status kvp_store_operation_get(kvp_store *store, const kvp_vault_info *vault
 /** Unseal the key that waits for the merge. KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_operation_key(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                    kvp_buf *ret, kvp_error *reterr);
-/** Remember that cancellation was requested; what was in progress is cancelled. KVP_ERR_NOT_FOUND. */
+/** Remember that cancellation was requested; what was in progress is cancelled. KVP_ERR_NOT_FOUND.
+ */
 kvp_status kvp_store_operation_cancel(kvp_store *store, const kvp_vault_info *vault,
                                       const char *name, bool cancelled, kvp_error *reterr);
 kvp_status kvp_store_operation_delete(kvp_store *store, const kvp_vault_info *vault,

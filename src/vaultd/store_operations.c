@@ -31,9 +31,8 @@ static kvp_status read_operation(sqlite3_stmt *stmt, kvp_certificate_operation *
     while (operation.status + 1 < KVP_OPERATION_STATUS_COUNT &&
            strcmp(kvp_operation_status_names[operation.status], kvp_store_text(stmt, 4)) != 0)
         operation.status++;
-    if (!operation.issuer_json ||
-        kvp_buf_set(&operation.csr, sqlite3_column_blob(stmt, 3),
-                    (size_t)sqlite3_column_bytes(stmt, 3)) != KVP_OK) {
+    if (!operation.issuer_json || kvp_buf_set(&operation.csr, sqlite3_column_blob(stmt, 3),
+                                              (size_t)sqlite3_column_bytes(stmt, 3)) != KVP_OK) {
         kvp_certificate_operation_clear(&operation);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "operation");
     }

@@ -78,8 +78,8 @@ static kvp_status find_or_insert(kvp_store_conn *conn, const kvp_vault_info *vau
                                  kvp_secret_record *record, int64_t *ret_id, kvp_error *reterr)
 {
     kvp_object_state state;
-    kvp_status status = kvp_store_object_find(conn, vault, KVP_OBJECT_SECRET, record->name, ret_id,
-                                              &state, NULL);
+    kvp_status status =
+        kvp_store_object_find(conn, vault, KVP_OBJECT_SECRET, record->name, ret_id, &state, NULL);
 
     if (status == KVP_ERR_NOT_FOUND) {
         sqlite3_stmt *stmt = kvp_store_prepare(
@@ -108,10 +108,10 @@ static kvp_status find_or_insert(kvp_store_conn *conn, const kvp_vault_info *vau
 static kvp_status read_previous(kvp_store_conn *conn, int64_t id, kvp_secret_record *record,
                                 kvp_error *reterr)
 {
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT v.version FROM secrets s JOIN secret_versions v ON v.id = s.current WHERE s.id = ?1",
-        reterr);
+    sqlite3_stmt *stmt = kvp_store_prepare(conn,
+                                           "SELECT v.version FROM secrets s JOIN secret_versions v "
+                                           "ON v.id = s.current WHERE s.id = ?1",
+                                           reterr);
     kvp_status status = KVP_OK;
 
     if (!stmt)
@@ -227,11 +227,10 @@ kvp_status kvp_store_secret_get(kvp_store *store, const kvp_vault_info *vault, c
                                 const char *version, kvp_key_state state, kvp_secret_record *ret,
                                 kvp_error *reterr)
 {
-    static const char of_version[] = "SELECT " COLUMNS TABLES
-                                     "WHERE s.vault = ?1 AND s.name = ?2 AND v.version = ?3"
-                                     " AND (s.deleted IS NOT NULL) = ?4";
-    static const char of_current[] = "SELECT " COLUMNS CURRENT
-                                     "WHERE s.vault = ?1 AND s.name = ?2"
+    static const char of_version[] =
+        "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2 AND v.version = ?3"
+        " AND (s.deleted IS NOT NULL) = ?4";
+    static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE s.vault = ?1 AND s.name = ?2"
                                      " AND (s.deleted IS NOT NULL) = ?4";
     kvp_store_conn *conn = kvp_store_take(store, reterr);
     kvp_status status = KVP_ERR_IO;
@@ -362,12 +361,12 @@ kvp_status kvp_store_secret_list(kvp_store *store, const kvp_vault_info *vault, 
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "SELECT " COLUMNS CURRENT
-                                           "WHERE s.vault = ?1 AND s.name > ?2"
-                                           " AND (s.deleted IS NOT NULL) = ?3"
-                                           " ORDER BY s.name LIMIT ?4",
-                                           reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT " COLUMNS CURRENT "WHERE s.vault = ?1 AND s.name > ?2"
+                          " AND (s.deleted IS NOT NULL) = ?3"
+                          " ORDER BY s.name LIMIT ?4",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
@@ -388,11 +387,11 @@ kvp_status kvp_store_secret_versions(kvp_store *store, const kvp_vault_info *vau
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "SELECT " COLUMNS TABLES
-                                           "WHERE s.vault = ?1 AND s.name = ?2 AND s.deleted IS NULL"
-                                           " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
-                                           reterr);
+    sqlite3_stmt *stmt = kvp_store_prepare(
+        conn,
+        "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2 AND s.deleted IS NULL"
+        " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
+        reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);

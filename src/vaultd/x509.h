@@ -14,7 +14,7 @@
 
 #define KVP_X509_NAMES_MAX 100 /**< alternative names of a certificate */
 #define KVP_X509_EKUS_MAX 50
-#define KVP_X509_CHAIN_MAX 32  /**< certificates of a PFX, PEM or merge */
+#define KVP_X509_CHAIN_MAX 32 /**< certificates of a PFX, PEM or merge */
 #define KVP_X509_MONTHS_MAX 1200
 
 typedef enum kvp_x509_san_kind {
@@ -25,21 +25,23 @@ typedef enum kvp_x509_san_kind {
     KVP_X509_SAN_IP,
     KVP_X509_SAN_KIND_COUNT
 } kvp_x509_san_kind;
-/** Members of `sans` in the order of answers: `emails`, `dns_names`, `upns`, `uris`, `ipAddresses`. */
+/** Members of `sans` in the order of answers: `emails`, `dns_names`, `upns`, `uris`, `ipAddresses`.
+ */
 extern const char *const kvp_x509_san_names[KVP_X509_SAN_KIND_COUNT];
 
 /** A row a key usage, in the order in which the service names them. */
 typedef struct kvp_x509_usage {
     const char *name; /**< `digitalSignature` */
     int bit;          /**< in the BIT STRING of RFC 5280 §4.2.1.3 */
-    const char *ops;  /**< what a key with it may be used for, separated by blanks; "" if nothing here */
+    const char
+        *ops; /**< what a key with it may be used for, separated by blanks; "" if nothing here */
 } kvp_x509_usage;
 #define KVP_X509_USAGE_COUNT 9
 extern const kvp_x509_usage kvp_x509_usages[KVP_X509_USAGE_COUNT];
 
 /** What a certificate is to be like. Strings are borrowed. */
 typedef struct kvp_x509_profile {
-    const char *subject;            /**< `CN=x, O=y`, most specific first */
+    const char *subject; /**< `CN=x, O=y`, most specific first */
     struct {
         kvp_x509_san_kind kind;
         const char *value;
@@ -57,7 +59,8 @@ kvp_status kvp_x509_check(const kvp_x509_profile *profile, kvp_error *reterr);
 /** A PKCS#10 request signed with @key, DER appended to @ret. */
 kvp_status kvp_x509_request(const kvp_x509_profile *profile, const kvp_engine_key *key,
                             kvp_buf *ret, kvp_error *reterr);
-/** A certificate for @key signed by itself, valid from ten minutes before @now, DER appended to @ret. */
+/** A certificate for @key signed by itself, valid from ten minutes before @now, DER appended to
+ * @ret. */
 kvp_status kvp_x509_self_sign(const kvp_x509_profile *profile, const kvp_engine_key *key,
                               int64_t now, kvp_buf *ret, kvp_error *reterr);
 /** @now and @months of the calendar later. */
@@ -66,20 +69,20 @@ int64_t kvp_x509_add_months(int64_t now, unsigned months);
 /** What a certificate says. */
 typedef struct kvp_x509_facts {
     int64_t not_before, expires;
-    char sha1[28];                  /**< base64url of the fingerprint, `x5t` */
-    char serial[64];                /**< upper-case hex */
-    kvp_buf subject, issuer;        /**< most specific first, as the service writes them */
+    char sha1[28];           /**< base64url of the fingerprint, `x5t` */
+    char serial[64];         /**< upper-case hex */
+    kvp_buf subject, issuer; /**< most specific first, as the service writes them */
     struct {
         kvp_x509_san_kind kind;
-        char *value;                /**< owned */
+        char *value; /**< owned */
     } sans[KVP_X509_NAMES_MAX];
     size_t san_count;
-    char *ekus[KVP_X509_EKUS_MAX];  /**< owned; dotted */
+    char *ekus[KVP_X509_EKUS_MAX]; /**< owned; dotted */
     size_t eku_count;
     bool has_usages;
     bool usages[KVP_X509_USAGE_COUNT];
     bool ca;
-    unsigned months;                /**< of validity, begun ones count */
+    unsigned months; /**< of validity, begun ones count */
 } kvp_x509_facts;
 void kvp_x509_facts_clear(kvp_x509_facts *facts);
 /** Read a DER certificate. KVP_ERR_INVALID. */
@@ -89,8 +92,8 @@ bool kvp_x509_matches(const void *der, size_t len, const kvp_engine_key *key);
 
 /** A key with its certificates. */
 typedef struct kvp_x509_bundle {
-    kvp_engine_key *key;                  /**< NULL: certificates only */
-    kvp_buf certs[KVP_X509_CHAIN_MAX];    /**< DER; the leaf first */
+    kvp_engine_key *key;               /**< NULL: certificates only */
+    kvp_buf certs[KVP_X509_CHAIN_MAX]; /**< DER; the leaf first */
     size_t count;
 } kvp_x509_bundle;
 void kvp_x509_bundle_clear(kvp_x509_bundle *bundle);
@@ -104,13 +107,15 @@ kvp_status kvp_x509_import(const char *text, size_t len, const char *password, b
                            kvp_x509_bundle *ret, bool *ret_pem, kvp_error *reterr);
 /** Leaf first, then issuer by issuer, as far as the names lead. */
 void kvp_x509_sort(kvp_x509_bundle *bundle);
-/** The text of a secret: base64 of a PFX without password, or PEM; without the key unless @with_key. */
+/** The text of a secret: base64 of a PFX without password, or PEM; without the key unless
+ * @with_key. */
 kvp_status kvp_x509_export(const kvp_x509_bundle *bundle, bool pem, bool with_key, kvp_buf *ret,
                            kvp_error *reterr);
 /** base64 of a PFX without password into PEM. */
 kvp_status kvp_x509_pfx_to_pem(const char *text, size_t len, kvp_buf *ret, kvp_error *reterr);
 
-/** Ordinary base64 (RFC 4648 §4); decoding skips white space and is strict otherwise. KVP_ERR_PARSE. */
+/** Ordinary base64 (RFC 4648 §4); decoding skips white space and is strict otherwise.
+ * KVP_ERR_PARSE. */
 kvp_status kvp_x509_base64(const void *data, size_t len, kvp_buf *ret) KVP_WARN_UNUSED;
 kvp_status kvp_x509_unbase64(const char *text, size_t len, kvp_buf *ret) KVP_WARN_UNUSED;
 

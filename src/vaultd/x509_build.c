@@ -143,8 +143,8 @@ static GENERAL_NAME *general_name(kvp_x509_san_kind kind, const char *value)
 /* Append extension @nid with the internal form @value. */
 static bool push(extension_stack *stack, int nid, bool critical, void *value)
 {
-    KVP_CLEANUP(X509_EXTENSION_freep) X509_EXTENSION *extension =
-        value ? X509V3_EXT_i2d(nid, critical, value) : NULL;
+    KVP_CLEANUP(X509_EXTENSION_freep)
+    X509_EXTENSION *extension = value ? X509V3_EXT_i2d(nid, critical, value) : NULL;
 
     if (!extension || sk_X509_EXTENSION_push(stack, extension) <= 0)
         return false;
@@ -319,8 +319,8 @@ static bool add_extensions(X509 *cert, const kvp_x509_profile *profile)
                 { NID_authority_key_identifier, "keyid:always" } };
     for (size_t i = 0; i < KVP_ARRAY_LEN(ids); i++) {
         X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
-        KVP_CLEANUP(X509_EXTENSION_freep) X509_EXTENSION *extension =
-            X509V3_EXT_conf_nid(NULL, &ctx, ids[i].nid, ids[i].value);
+        KVP_CLEANUP(X509_EXTENSION_freep)
+        X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &ctx, ids[i].nid, ids[i].value);
         if (!extension || X509_add_ext(cert, extension, -1) != 1)
             return false;
     }

@@ -85,11 +85,11 @@ static kvp_status export_pfx(const kvp_x509_bundle *bundle, bool with_key, kvp_b
             X509_free(cert);
     }
     /* The ciphers of the service: with no password they protect nothing and are read everywhere. */
-    PKCS12 *p12 = ok ? PKCS12_create("", NULL, with_key && bundle->key ? bundle->key->pkey : NULL,
-                                     leaf, others, NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
-                                     NID_pbe_WithSHA1And3_Key_TripleDES_CBC, ITERATIONS, ITERATIONS,
-                                     0)
-                     : NULL;
+    PKCS12 *p12 =
+        ok ? PKCS12_create("", NULL, with_key && bundle->key ? bundle->key->pkey : NULL, leaf,
+                           others, NID_pbe_WithSHA1And3_Key_TripleDES_CBC,
+                           NID_pbe_WithSHA1And3_Key_TripleDES_CBC, ITERATIONS, ITERATIONS, 0)
+           : NULL;
     int len = p12 ? i2d_PKCS12(p12, &der) : -1;
     kvp_status status = KVP_OK;
     if (len <= 0)

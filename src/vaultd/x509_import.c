@@ -13,7 +13,8 @@
 #include <openssl/provider.h>
 #include <string.h>
 
-#define ITERATIONS_MAX 2000000 /* of all key derivations: more keeps a thread busy for many seconds */
+#define ITERATIONS_MAX                                                                             \
+    2000000 /* of all key derivations: more keeps a thread busy for many seconds */
 
 KVP_DEFINE_FREEP(EVP_PKEY_CTX, EVP_PKEY_CTX_free);
 KVP_DEFINE_FREEP(PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free);
@@ -73,11 +74,12 @@ static kvp_status take_key(EVP_PKEY *pkey, kvp_engine_key **ret_key, kvp_error *
     if (len <= 0)
         return kvp_engine_failed(reterr, "reading a private key");
     kvp_engine_key *key = NULL;
-    kvp_status status = kvp_engine_load(rsa ? KVP_ENGINE_RSA : KVP_ENGINE_EC, der, (size_t)len, &key,
-                                        reterr);
+    kvp_status status =
+        kvp_engine_load(rsa ? KVP_ENGINE_RSA : KVP_ENGINE_EC, der, (size_t)len, &key, reterr);
     OPENSSL_clear_free(der, (size_t)len);
     if (status == KVP_ERR_PARSE)
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "The private key is on a curve not supported.");
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "The private key is on a curve not supported.");
     if (status != KVP_OK)
         return status;
     KVP_CLEANUP(EVP_PKEY_CTX_freep)
@@ -93,7 +95,8 @@ static kvp_status take_key(EVP_PKEY *pkey, kvp_engine_key **ret_key, kvp_error *
     return KVP_OK;
 }
 
-/* --- PFX --------------------------------------------------------------------------------------- */
+/* --- PFX ---------------------------------------------------------------------------------------
+ */
 
 /* Take a number of rounds from what is left of @budget; false when it is too much or no number. */
 static bool spend(const ASN1_INTEGER *number, int64_t *budget)
@@ -133,7 +136,7 @@ static bool cost_fits(const X509_ALGOR *algor, int64_t *budget)
     return ok;
 }
 
-static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) *bags, int64_t *budget)
+static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) * bags, int64_t *budget)
 {
     bool ok = bags != NULL;
 
@@ -152,9 +155,9 @@ static bool bags_fit(const STACK_OF(PKCS12_SAFEBAG) *bags, int64_t *budget)
 }
 
 /* The bags of one part, decrypted if need be; NULL when they cannot be had within @budget. */
-static STACK_OF(PKCS12_SAFEBAG) *bags_of(PKCS7 *p7, const char *password, int64_t *budget)
+static STACK_OF(PKCS12_SAFEBAG) * bags_of(PKCS7 *p7, const char *password, int64_t *budget)
 {
-    STACK_OF(PKCS12_SAFEBAG) *bags;
+    STACK_OF(PKCS12_SAFEBAG) * bags;
 
     if (OBJ_obj2nid(p7->type) == NID_pkcs7_data)
         return PKCS12_unpack_p7data(p7);
@@ -191,7 +194,8 @@ static bool parts_cost_fits(PKCS12 *p12, const char *password, int64_t *budget)
     return ok;
 }
 
-/* A context with the old ciphers, which only PFX files need; without them if they are not installed. */
+/* A context with the old ciphers, which only PFX files need; without them if they are not
+ * installed. */
 typedef struct pfx_context {
     OSSL_LIB_CTX *ctx;
     OSSL_PROVIDER *providers[2];
@@ -227,10 +231,11 @@ static kvp_status read_pfx(PKCS12 *p12, const char *password, kvp_x509_bundle *r
     if (!PKCS12_mac_present(p12) || !mac_cost_fits(p12, &budget) ||
         (PKCS12_verify_mac(p12, password, -1) != 1 &&
          (*password || PKCS12_verify_mac(p12, NULL, 0) != 1)))
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "The specified PKCS#12 X.509 certificate "
-                                                      "content can not be read. Please check if "
-                                                      "certificate is in valid PKCS#12 format and "
-                                                      "the password is right.");
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "The specified PKCS#12 X.509 certificate "
+                             "content can not be read. Please check if "
+                             "certificate is in valid PKCS#12 format and "
+                             "the password is right.");
     if (!parts_cost_fits(p12, password, &budget) ||
         PKCS12_parse(p12, password, &pkey, &leaf, &others) != 1)
         status = kvp_error_set(reterr, KVP_ERR_INVALID,
@@ -273,7 +278,8 @@ static kvp_status import_pfx(const kvp_buf *der, const char *password, kvp_x509_
     return status;
 }
 
-/* --- PEM --------------------------------------------------------------------------------------- */
+/* --- PEM ---------------------------------------------------------------------------------------
+ */
 
 /* One block; kinds that are neither key nor certificate are passed over. */
 static kvp_status take_block(const char *name, const char *header, const unsigned char *data,
@@ -292,9 +298,10 @@ static kvp_status take_block(const char *name, const char *header, const unsigne
         pkey = d2i_AutoPrivateKey(NULL, &p, len);
     ERR_clear_error();
     if (!pkey)
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "The private key in the PEM content can not be "
-                                                      "read. Please check if it is an unencrypted "
-                                                      "PKCS#8 key.");
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "The private key in the PEM content can not be "
+                             "read. Please check if it is an unencrypted "
+                             "PKCS#8 key.");
     kvp_status status = take_key(pkey, &ret->key, reterr);
     EVP_PKEY_free(pkey);
     return status;
@@ -323,7 +330,8 @@ static kvp_status import_pem(const char *text, size_t len, kvp_x509_bundle *ret,
     return status;
 }
 
-/* --- both -------------------------------------------------------------------------------------- */
+/* --- both --------------------------------------------------------------------------------------
+ */
 
 static void move_to_front(kvp_x509_bundle *bundle, size_t from, size_t to)
 {
@@ -383,8 +391,9 @@ kvp_status kvp_x509_import(const char *text, size_t len, const char *password, b
     if (is_pem(text)) {
         status = import_pem(text, len, &bundle, reterr);
     } else if (kvp_x509_unbase64(text, len, &decoded) != KVP_OK || decoded.len == 0) {
-        status = kvp_error_set(reterr, KVP_ERR_INVALID,
-                               "The specified X.509 certificate content is neither PEM nor base64.");
+        status =
+            kvp_error_set(reterr, KVP_ERR_INVALID,
+                          "The specified X.509 certificate content is neither PEM nor base64.");
     } else if (is_pem(kvp_buf_str(&decoded))) {
         status = import_pem(kvp_buf_str(&decoded), decoded.len, &bundle, reterr);
     } else {

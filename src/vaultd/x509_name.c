@@ -19,7 +19,7 @@
 typedef struct name_key {
     const char *text; /* as it is written; further spellings follow with the same nid */
     int nid;
-    int type;         /* 0: PrintableString if it fits, else UTF8String */
+    int type; /* 0: PrintableString if it fits, else UTF8String */
 } name_key;
 
 static const name_key keys[] = {

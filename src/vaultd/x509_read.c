@@ -97,10 +97,10 @@ static void read_sans(X509 *cert, kvp_x509_facts *facts)
     for (int i = 0; i < sk_GENERAL_NAME_num(names) && facts->san_count < KVP_X509_NAMES_MAX; i++) {
         int type;
         void *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
-        kvp_x509_san_kind kind = type == GEN_EMAIL      ? KVP_X509_SAN_EMAIL
-                                 : type == GEN_DNS      ? KVP_X509_SAN_DNS
-                                 : type == GEN_URI      ? KVP_X509_SAN_URI
-                                 : type == GEN_IPADD    ? KVP_X509_SAN_IP
+        kvp_x509_san_kind kind = type == GEN_EMAIL       ? KVP_X509_SAN_EMAIL
+                                 : type == GEN_DNS       ? KVP_X509_SAN_DNS
+                                 : type == GEN_URI       ? KVP_X509_SAN_URI
+                                 : type == GEN_IPADD     ? KVP_X509_SAN_IP
                                  : type == GEN_OTHERNAME ? KVP_X509_SAN_UPN
                                                          : KVP_X509_SAN_KIND_COUNT;
         if (kind == KVP_X509_SAN_KIND_COUNT)

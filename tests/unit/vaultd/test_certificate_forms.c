@@ -30,7 +30,8 @@ static kvp_engine_key *ec_key(const char *crv)
     return key;
 }
 
-/* --- names --------------------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *text, *written; /* NULL: as the text */
@@ -63,8 +64,9 @@ START_TEST(names_are_read_and_written_as_the_service_does)
 END_TEST
 
 static const char *const bad_names[] = {
-    "x", "CN", "CN=", "CN=a,", "CN=a,,CN=b", "=a", "ZZ=a", "CN=\"a", "CN=a\"b", "CN=a\\",
-    "C=\xc3\xa9", "DC=\xc3\xa9", "CN=\"a\"b", "C=USA1", "OID.1=x", "CN=\xff\xfe",
+    "x",         "CN",     "CN=",     "CN=a,",       "CN=a,,CN=b", "=a",
+    "ZZ=a",      "CN=\"a", "CN=a\"b", "CN=a\\",      "C=\xc3\xa9", "DC=\xc3\xa9",
+    "CN=\"a\"b", "C=USA1", "OID.1=x", "CN=\xff\xfe",
 };
 
 START_TEST(names_that_are_none_are_refused)
@@ -77,7 +79,8 @@ START_TEST(names_that_are_none_are_refused)
 }
 END_TEST
 
-/* --- making and reading -------------------------------------------------------------------------- */
+/* --- making and reading --------------------------------------------------------------------------
+ */
 
 static kvp_x509_profile full_profile(void)
 {
@@ -86,9 +89,9 @@ static kvp_x509_profile full_profile(void)
         kvp_x509_san_kind kind;
         const char *value;
     } sans[] = {
-        { KVP_X509_SAN_EMAIL, "a@b.example" },     { KVP_X509_SAN_DNS, "www.example.com" },
-        { KVP_X509_SAN_UPN, "john@example.com" },  { KVP_X509_SAN_URI, "urn:x:y" },
-        { KVP_X509_SAN_IP, "192.0.2.1" },          { KVP_X509_SAN_IP, "2001:db8::1" },
+        { KVP_X509_SAN_EMAIL, "a@b.example" },    { KVP_X509_SAN_DNS, "www.example.com" },
+        { KVP_X509_SAN_UPN, "john@example.com" }, { KVP_X509_SAN_URI, "urn:x:y" },
+        { KVP_X509_SAN_IP, "192.0.2.1" },         { KVP_X509_SAN_IP, "2001:db8::1" },
     };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(sans); i++) {
@@ -169,9 +172,9 @@ static const struct {
     kvp_x509_san_kind kind;
     const char *value;
 } bad_sans[] = {
-    { KVP_X509_SAN_IP, "1.2.3" },     { KVP_X509_SAN_IP, "x" },   { KVP_X509_SAN_DNS, "" },
-    { KVP_X509_SAN_DNS, "a b" },      { KVP_X509_SAN_DNS, "\xc3\xa9" },
-    { KVP_X509_SAN_EMAIL, "a\nb" },   { KVP_X509_SAN_UPN, "" },
+    { KVP_X509_SAN_IP, "1.2.3" }, { KVP_X509_SAN_IP, "x" },         { KVP_X509_SAN_DNS, "" },
+    { KVP_X509_SAN_DNS, "a b" },  { KVP_X509_SAN_DNS, "\xc3\xa9" }, { KVP_X509_SAN_EMAIL, "a\nb" },
+    { KVP_X509_SAN_UPN, "" },
 };
 
 START_TEST(names_and_oids_that_cannot_be_are_refused)
@@ -196,7 +199,8 @@ START_TEST(months_end_where_the_calendar_has_an_end)
 {
     ck_assert_int_eq(kvp_x509_add_months(1706659200, 1), 1709164800); /* 2024-01-31 -> 02-29 */
     ck_assert_int_eq(kvp_x509_add_months(1675123200, 1), 1677542400); /* 2023-01-31 -> 02-28 */
-    ck_assert_int_eq(kvp_x509_add_months(1701388800, 13), 1735689600); /* 2023-12-01 -> 2025-01-01 */
+    ck_assert_int_eq(kvp_x509_add_months(1701388800, 13),
+                     1735689600); /* 2023-12-01 -> 2025-01-01 */
 }
 END_TEST
 
@@ -222,7 +226,8 @@ START_TEST(damaged_certificates_are_read_without_harm)
 }
 END_TEST
 
-/* --- PFX and PEM --------------------------------------------------------------------------------- */
+/* --- PFX and PEM ---------------------------------------------------------------------------------
+ */
 
 /* A key with its certificate and an unrelated one behind it. */
 static void make_bundle(kvp_x509_bundle *bundle)
@@ -232,8 +237,8 @@ static void make_bundle(kvp_x509_bundle *bundle)
 
     memset(bundle, 0, sizeof(*bundle));
     bundle->key = ec_key("P-256");
-    ck_assert_int_eq(kvp_x509_self_sign(&profile, bundle->key, 1700000000, &bundle->certs[0], &error),
-                     KVP_OK);
+    ck_assert_int_eq(
+        kvp_x509_self_sign(&profile, bundle->key, 1700000000, &bundle->certs[0], &error), KVP_OK);
     profile.subject = "CN=other";
     ck_assert_int_eq(kvp_x509_self_sign(&profile, other, 1700000000, &bundle->certs[1], &error),
                      KVP_OK);
@@ -250,7 +255,8 @@ START_TEST(what_is_exported_can_be_imported_again)
     make_bundle(&bundle);
     ck_assert_int_eq(kvp_x509_export(&bundle, pem, true, &text, &error), KVP_OK);
     ck_assert_msg(kvp_x509_import(kvp_buf_str(&text), text.len, NULL, false, &again, &read_pem,
-                                  &error) == KVP_OK, "%s", error.message);
+                                  &error) == KVP_OK,
+                  "%s", error.message);
     ck_assert(read_pem == pem);
     ck_assert_uint_eq(again.count, 2);
     ck_assert_uint_eq(again.certs[0].len, bundle.certs[0].len);
@@ -261,8 +267,9 @@ START_TEST(what_is_exported_can_be_imported_again)
     ck_assert_int_eq(kvp_x509_export(&bundle, pem, false, &text, &error), KVP_OK);
     if (pem)
         ck_assert_ptr_null(strstr(kvp_buf_str(&text), "PRIVATE"));
-    ck_assert_int_eq(kvp_x509_import(kvp_buf_str(&text), text.len, NULL, false, &again, &read_pem,
-                                     &error), KVP_ERR_INVALID);
+    ck_assert_int_eq(
+        kvp_x509_import(kvp_buf_str(&text), text.len, NULL, false, &again, &read_pem, &error),
+        KVP_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "has no private key"));
     kvp_buf_clear(&text);
     kvp_x509_bundle_clear(&bundle);
@@ -276,8 +283,8 @@ static void make_pfx(const kvp_x509_bundle *bundle, const char *password, int ni
     const unsigned char *p = bundle->certs[0].data;
     X509 *cert = d2i_X509(NULL, &p, (long)bundle->certs[0].len);
     unsigned char *der = NULL;
-    PKCS12 *p12 = PKCS12_create(password, NULL, bundle->key->pkey, cert, NULL, nid, nid, rounds,
-                                rounds, 0);
+    PKCS12 *p12 =
+        PKCS12_create(password, NULL, bundle->key->pkey, cert, NULL, nid, nid, rounds, rounds, 0);
     int len = p12 ? i2d_PKCS12(p12, &der) : 0;
 
     ck_assert_int_gt(len, 0);
@@ -302,14 +309,17 @@ START_TEST(a_pfx_opens_with_its_password_only)
         return; /* this OpenSSL was built without the old ciphers */
     make_bundle(&bundle);
     make_pfx(&bundle, "123", ciphers[_i], 2048, &text);
-    ck_assert_msg(kvp_x509_import(kvp_buf_str(&text), text.len, "123", false, &again, &pem, &error) ==
-                      KVP_OK, "%s", error.message);
+    ck_assert_msg(
+        kvp_x509_import(kvp_buf_str(&text), text.len, "123", false, &again, &pem, &error) == KVP_OK,
+        "%s", error.message);
     ck_assert(!pem);
     kvp_x509_bundle_clear(&again);
-    ck_assert_int_eq(kvp_x509_import(kvp_buf_str(&text), text.len, "124", false, &again, &pem,
-                                     &error), KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_x509_import(kvp_buf_str(&text), text.len, NULL, false, &again, &pem, &error),
-                     KVP_ERR_INVALID);
+    ck_assert_int_eq(
+        kvp_x509_import(kvp_buf_str(&text), text.len, "124", false, &again, &pem, &error),
+        KVP_ERR_INVALID);
+    ck_assert_int_eq(
+        kvp_x509_import(kvp_buf_str(&text), text.len, NULL, false, &again, &pem, &error),
+        KVP_ERR_INVALID);
     kvp_buf_clear(&text);
     kvp_x509_bundle_clear(&bundle);
     OSSL_PROVIDER_unload(legacy);
@@ -335,8 +345,9 @@ START_TEST(a_pfx_that_costs_too_much_is_refused_at_once)
         der.data[i + 2] = der.data[i + 3] = 0xff;
         kvp_buf_clear(&evil);
         ck_assert_int_eq(kvp_x509_base64(der.data, der.len, &evil), KVP_OK);
-        ck_assert_int_eq(kvp_x509_import(kvp_buf_str(&evil), evil.len, "123", false, &again, &pem,
-                                         &error), KVP_ERR_INVALID);
+        ck_assert_int_eq(
+            kvp_x509_import(kvp_buf_str(&evil), evil.len, "123", false, &again, &pem, &error),
+            KVP_ERR_INVALID);
         memcpy(der.data + i, rounds, sizeof(rounds));
         changed++;
     }
@@ -359,7 +370,8 @@ START_TEST(damaged_forms_are_refused_without_harm)
     for (size_t i = 0; i < text.len; i += 7) {
         uint8_t old = text.data[i];
         text.data[i] = old == 'A' ? 'B' : 'A';
-        if (kvp_x509_import(kvp_buf_str(&text), text.len, "", false, &again, &pem, &error) == KVP_OK)
+        if (kvp_x509_import(kvp_buf_str(&text), text.len, "", false, &again, &pem, &error) ==
+            KVP_OK)
             kvp_x509_bundle_clear(&again);
         else
             ck_assert_int_eq(error.status, KVP_ERR_INVALID);
@@ -371,9 +383,14 @@ START_TEST(damaged_forms_are_refused_without_harm)
 END_TEST
 
 static const char *const bad_forms[] = {
-    "", "====", "not base64!", "AAAA", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "",
+    "====",
+    "not base64!",
+    "AAAA",
+    "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "-----BEGIN X",
+    "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+    "-----BEGIN X",
 };
 
 START_TEST(what_is_neither_pfx_nor_pem_is_refused)
@@ -381,8 +398,9 @@ START_TEST(what_is_neither_pfx_nor_pem_is_refused)
     kvp_x509_bundle bundle;
     bool pem;
 
-    ck_assert_int_eq(kvp_x509_import(bad_forms[_i], strlen(bad_forms[_i]), NULL, false, &bundle, &pem,
-                                     &error), KVP_ERR_INVALID);
+    ck_assert_int_eq(
+        kvp_x509_import(bad_forms[_i], strlen(bad_forms[_i]), NULL, false, &bundle, &pem, &error),
+        KVP_ERR_INVALID);
 }
 END_TEST
 

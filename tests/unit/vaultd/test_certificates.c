@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates over exchanges: made, merged, imported, changed, deleted, and what stands behind them. */
+/* Certificates over exchanges: made by themselves, changed, deleted, and what stands behind them.
+ */
 #include "config.h"
 
 #include "support.h"
@@ -9,7 +10,6 @@
 #include "vaultd/store_internal.h"
 #include "vaultd/x509.h"
 
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,20 +57,21 @@ static void decode(const char *text, kvp_buf *ret)
     ck_assert_int_eq(kvp_x509_unbase64(text, strlen(text), ret), KVP_OK);
 }
 
-/* --- made by itself ------------------------------------------------------------------------------ */
+/* --- made by itself ------------------------------------------------------------------------------
+ */
 
 START_TEST(a_self_signed_certificate_is_made_at_once_and_told_of_later)
 {
-    kvp_exchange *ex = kvp_test_request(&vault, "POST", "/certificates/My-Cert/create", vault.token,
-                                        "{\"policy\":{\"issuer\":{\"name\":\"self\"},\"x509_props\":{"
-                                        "\"subject\":\"CN=DefaultPolicy\"}}}");
+    kvp_exchange *ex =
+        kvp_test_request(&vault, "POST", "/certificates/My-Cert/create", vault.token,
+                         "{\"policy\":{\"issuer\":{\"name\":\"self\"},\"x509_props\":{"
+                         "\"subject\":\"CN=DefaultPolicy\"}}}");
     json_t *operation = json_loads(kvp_buf_str(&ex->reply), 0, NULL);
     char want[300];
 
     ck_assert_int_eq(ex->status, 202);
     ck_assert_str_eq(ex->headers[0].name, "Location");
-    snprintf(want, sizeof(want),
-             BASE "/certificates/My-Cert/pending?api-version=7.5&request_id=%s",
+    snprintf(want, sizeof(want), BASE "/certificates/My-Cert/pending?api-version=7.5&request_id=%s",
              kvp_test_text(operation, "request_id"));
     ck_assert_str_eq(ex->headers[0].value, want);
     ck_assert_str_eq(ex->headers[1].name, "Retry-After");
@@ -97,7 +98,8 @@ START_TEST(a_self_signed_certificate_is_made_at_once_and_told_of_later)
                            "\"ca\":false}}");
     free(text);
     text = json_dumps(kvp_test_at(bundle, "policy.key_props"), JSON_COMPACT);
-    ck_assert_str_eq(text, "{\"exportable\":true,\"kty\":\"RSA\",\"key_size\":2048,\"reuse_key\":false}");
+    ck_assert_str_eq(text,
+                     "{\"exportable\":true,\"kty\":\"RSA\",\"key_size\":2048,\"reuse_key\":false}");
     free(text);
     json_decref(bundle);
 }
@@ -123,7 +125,8 @@ START_TEST(key_and_secret_behind_a_certificate_are_one_with_it)
                                "\"%s\"},\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":"
                                "\"CN=x\"}},\"tags\":{\"a\":\"b\"}}",
                                kinds[_i].key_props, kinds[_i].content_type));
-    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"), *secret = get("/secrets/c");
+    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"),
+           *secret = get("/secrets/c");
     const char *version = kvp_test_text(certificate, "id") + strlen(BASE "/certificates/c/");
 
     ck_assert_str_eq(kvp_test_text(certificate, "kid"), kvp_test_text(key, "key.kid"));
@@ -135,8 +138,10 @@ START_TEST(key_and_secret_behind_a_certificate_are_one_with_it)
     ck_assert_ptr_null(kvp_test_at(key, "attributes.exportable"));
     ck_assert_str_eq(kvp_test_text(key, "key.kty"), kinds[_i].kty);
     ck_assert_str_eq(kvp_test_text(secret, "contentType"), kinds[_i].content_type);
-    ck_assert(json_equal(kvp_test_at(certificate, "attributes.exp"), kvp_test_at(key, "attributes.exp")));
-    ck_assert(json_equal(kvp_test_at(certificate, "attributes"), kvp_test_at(secret, "attributes")));
+    ck_assert(
+        json_equal(kvp_test_at(certificate, "attributes.exp"), kvp_test_at(key, "attributes.exp")));
+    ck_assert(
+        json_equal(kvp_test_at(certificate, "attributes"), kvp_test_at(secret, "attributes")));
     /* The secret holds the certificate, and the key only where it may leave. */
     kvp_buf cer = KVP_BUF_INIT(0);
     kvp_x509_bundle bundle;
@@ -183,10 +188,12 @@ END_TEST
 
 START_TEST(key_operations_follow_from_the_key_usage)
 {
-    json_decref(post("/certificates/c/create",
-                     "{\"policy\":{\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":\"CN=x\","
-                     "\"key_usage\":[\"nonRepudiation\",\"digitalSignature\",\"keyEncipherment\","
-                     "\"keyAgreement\",\"keyCertSign\"]}}}", 202));
+    json_decref(
+        post("/certificates/c/create",
+             "{\"policy\":{\"issuer\":{\"name\":\"Self\"},\"x509_props\":{\"subject\":\"CN=x\","
+             "\"key_usage\":[\"nonRepudiation\",\"digitalSignature\",\"keyEncipherment\","
+             "\"keyAgreement\",\"keyCertSign\"]}}}",
+             202));
     json_t *key = get("/keys/c"), *policy = get("/certificates/c/policy");
     char *ops = json_dumps(kvp_test_at(key, "key.key_ops"), JSON_COMPACT);
     char *usage = json_dumps(kvp_test_at(policy, "x509_props.key_usage"), JSON_COMPACT);
@@ -222,8 +229,9 @@ START_TEST(key_and_secret_of_a_certificate_are_not_changed_on_their_own)
     create("c", EC_SELF);
     if (strncmp(managed[_i].path, "/deleted", 8) == 0)
         json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c", NULL, 200));
-    kvp_test_error(kvp_test_call(&vault, managed[_i].method, managed[_i].path, managed[_i].body, 403),
-                   "Forbidden", managed[_i].inner, managed[_i].word);
+    kvp_test_error(
+        kvp_test_call(&vault, managed[_i].method, managed[_i].path, managed[_i].body, 403),
+        "Forbidden", managed[_i].inner, managed[_i].word);
 }
 END_TEST
 
@@ -274,28 +282,36 @@ static const struct {
     { "{\"policy\":5}", "Property policy has" },
     { "{\"policy\":{\"issuer\":{\"name\":\"Self\"}}}", "subject" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"nonsense\"}}}", "not a valid X500 name" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":0}}}", "validity_months" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":0}}}",
+      "validity_months" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"validity_months\":1201}}}",
       "validity_months" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"key_usage\":[\"flying\"]}}}", "key_usage" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"key_usage\":[\"flying\"]}}}",
+      "key_usage" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"ekus\":[\"flying\"]}}}", "key usages" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"ekus\":[1]}}}", "ekus" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"sans\":{\"dns_names\":[\"a b\"]}}}}",
       "dns_names" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\",\"sans\":{\"dns_names\":\"a\"}}}}",
       "dns_names" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"oct\"}}}", "kty" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"oct\"}}}",
+      "kty" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"key_size\":1024}}}",
       "key_size" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":\"X\"}}}",
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":"
+      "\"X\"}}}",
       "crv" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"EC\",\"crv\":"
-      "\"P-256\",\"key_size\":384}}}", "key_size" },
+      "\"P-256\",\"key_size\":384}}}",
+      "key_size" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"key_props\":{\"kty\":\"RSA-HSM\","
-      "\"exportable\":true}}}", "exportable" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"secret_props\":{\"contentType\":\"x\"}}}",
+      "\"exportable\":true}}}",
+      "exportable" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"secret_props\":{\"contentType\":\"x\"}}"
+      "}",
       "contentType" },
-    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"issuer\":{\"name\":\"a b\"}}}", "issuer" },
+    { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"issuer\":{\"name\":\"a b\"}}}",
+      "issuer" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{}]}}",
       "lifetime_actions" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{\"trigger\":{"
@@ -305,15 +321,16 @@ static const struct {
       "\"days_before_expiry\":325},\"action\":{\"action_type\":\"AutoRenew\"}}]}}",
       "days_before_expiry" },
     { "{\"policy\":{\"x509_props\":{\"subject\":\"CN=x\"},\"lifetime_actions\":[{\"trigger\":{"
-      "\"lifetime_percentage\":5},\"action\":{\"action_type\":\"Dance\"}}]}}", "action_type" },
+      "\"lifetime_percentage\":5},\"action\":{\"action_type\":\"Dance\"}}]}}",
+      "action_type" },
 };
 
 START_TEST(create_refuses_what_is_wrong)
 {
     json_t *answer = post("/certificates/c/create", bad_creates[_i].body, 400);
 
-    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_creates[_i].text) != NULL, "%s",
-                  kvp_test_text(answer, "error.message"));
+    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_creates[_i].text) != NULL,
+                  "%s", kvp_test_text(answer, "error.message"));
     json_decref(answer);
     json_decref(kvp_test_call(&vault, "GET", "/certificates/c", NULL, 404));
 }
@@ -335,195 +352,8 @@ START_TEST(alternative_names_of_the_newest_version_are_ignored_by_older_ones)
 }
 END_TEST
 
-/* --- merged -------------------------------------------------------------------------------------- */
-
-/* A certificate for the request of @name, signed by somebody else, as base64 in a new string. */
-static char *sign_request(const char *name)
-{
-    char path[200];
-    kvp_buf csr = KVP_BUF_INIT(0), text = KVP_BUF_INIT(0);
-    kvp_engine_key *ca = NULL;
-
-    snprintf(path, sizeof(path), "/certificates/%s/pending", name);
-    json_t *operation = get(path);
-    ck_assert_str_eq(kvp_test_text(operation, "status"), "inProgress");
-    ck_assert_str_eq(kvp_test_text(operation, "status_details"),
-                     "Pending certificate created. Please Perform Merge to complete the request.");
-    decode(kvp_test_text(operation, "csr"), &csr);
-    json_decref(operation);
-    ck_assert_int_eq(kvp_engine_generate_ec(kvp_engine_curve_find("P-256"), &ca, NULL), KVP_OK);
-    const unsigned char *p = csr.data;
-    X509_REQ *req = d2i_X509_REQ(NULL, &p, (long)csr.len);
-    X509 *cert = X509_new();
-    ck_assert_ptr_nonnull(req);
-    ck_assert_int_eq(X509_REQ_verify(req, X509_REQ_get0_pubkey(req)), 1);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 7);
-    X509_set_subject_name(cert, X509_REQ_get_subject_name(req));
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
-    X509_set_pubkey(cert, X509_REQ_get0_pubkey(req));
-    ck_assert_int_gt(X509_sign(cert, ca->pkey, EVP_sha256()), 0);
-    unsigned char *der = NULL;
-    int len = i2d_X509(cert, &der);
-    ck_assert_int_eq(kvp_x509_base64(der, (size_t)len, &text), KVP_OK);
-    OPENSSL_free(der);
-    X509_free(cert);
-    X509_REQ_free(req);
-    kvp_engine_key_unref(ca);
-    char *copy = kvp_strdup(kvp_buf_str(&text));
-    kvp_buf_clear(&text);
-    kvp_buf_clear(&csr);
-    return copy;
-}
-
-START_TEST(a_request_waits_for_its_certificate_over_a_restart)
-{
-    create("c", EC_UNKNOWN);
-    json_t *waiting = get("/certificates/c"), *list = get("/certificates");
-    json_t *all = get("/certificates?api-version=7.5&includePending=true");
-
-    ck_assert_str_eq(kvp_test_members(waiting), "id attributes policy pending");
-    ck_assert(json_is_false(kvp_test_at(waiting, "attributes.enabled")));
-    ck_assert_str_eq(kvp_test_text(json_array_get(kvp_test_at(waiting, "policy.lifetime_actions"), 0),
-                                   "action.action_type"), "EmailContacts");
-    ck_assert_uint_eq(json_array_size(kvp_test_at(list, "value")), 0);
-    ck_assert_uint_eq(json_array_size(kvp_test_at(all, "value")), 1);
-    json_decref(kvp_test_call(&vault, "GET", "/keys/c", NULL, 404));
-    kvp_test_error(post("/certificates/c/create", EC_SELF, 409), "Conflict", NULL,
-                   "can not be created or imported while a pending");
-    kvp_test_vault_restart(&vault);
-    char *cert = sign_request("c");
-    json_t *merged = kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 201,
-                                    "{\"x5c\":[\"%s\"],\"tags\":{\"m\":\"1\"}}", cert);
-    ck_assert_str_eq(kvp_test_members(merged), "id kid sid x5t cer attributes tags policy pending");
-    ck_assert_str_eq(kvp_test_text(merged, "id"), kvp_test_text(waiting, "id"));
-    ck_assert_str_eq(kvp_test_text(merged, "cer"), cert);
-    json_t *operation = get("/certificates/c/pending"), *key = get("/keys/c");
-    ck_assert_str_eq(kvp_test_text(operation, "status"), "completed");
-    ck_assert_str_eq(kvp_test_text(key, "key.kid"), kvp_test_text(merged, "kid"));
-    kvp_test_error(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 400,
-                                  "{\"x5c\":[\"%s\"]}", cert), "BadParameter", NULL, "completed");
-    json_decref(operation);
-    json_decref(key);
-    json_decref(merged);
-    json_decref(waiting);
-    json_decref(list);
-    json_decref(all);
-    kvp_free(cert);
-}
-END_TEST
-
-START_TEST(a_merge_needs_the_certificate_of_its_key)
-{
-    static const char *const bodies[] = { "{}", "{\"x5c\":[]}", "{\"x5c\":[\"AAAA\"]}",
-                                          "{\"x5c\":[5]}", "{\"x5c\":[\"!\"]}" };
-    create("c", EC_UNKNOWN);
-    create("d", EC_UNKNOWN);
-    char *other = sign_request("d");
-
-    for (size_t i = 0; i < KVP_ARRAY_LEN(bodies); i++)
-        kvp_test_error(post("/certificates/c/pending/merge", bodies[i], 400), "BadParameter", NULL,
-                       "Unable to parse X5c certificate chain and locate leaf certificate");
-    kvp_test_error(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 400,
-                                  "{\"x5c\":[\"%s\"]}", other), "BadParameter", NULL,
-                   "Unable to parse X5c certificate chain and locate leaf certificate");
-    /* With the right one anywhere in the list, the leaf is found and the rest is the chain. */
-    char *right = sign_request("c");
-    json_t *merged = kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 201,
-                                    "{\"x5c\":[\"%s\",\"%s\"]}", other, right);
-    ck_assert_str_eq(kvp_test_text(merged, "cer"), right);
-    json_decref(merged);
-    json_t *pem = get("/secrets/c?api-version=2025-07-01&outContentType=application/x-pem-file");
-    const char *value = kvp_test_text(pem, "value"), *first = strstr(value, "BEGIN CERTIFICATE");
-    ck_assert_mem_eq(value, "-----BEGIN PRIVATE KEY-----", 27);
-    ck_assert_ptr_nonnull(first);
-    ck_assert_ptr_nonnull(strstr(first + 1, "BEGIN CERTIFICATE"));
-    ck_assert_str_eq(kvp_test_text(pem, "contentType"), "application/x-pem-file");
-    json_decref(pem);
-    kvp_free(right);
-    kvp_free(other);
-}
-END_TEST
-
-START_TEST(an_operation_can_be_cancelled_and_deleted)
-{
-    create("c", EC_UNKNOWN);
-    json_t *told = kvp_test_call(&vault, "PATCH", "/certificates/c/pending",
-                                 "{\"cancellation_requested\":true}", 200);
-    ck_assert(json_is_true(kvp_test_at(told, "cancellation_requested")));
-    ck_assert_str_eq(kvp_test_text(told, "status"), "inProgress");
-    json_decref(told);
-    told = get("/certificates/c/pending");
-    ck_assert_str_eq(kvp_test_members(told), "id issuer csr cancellation_requested status request_id");
-    ck_assert_str_eq(kvp_test_text(told, "status"), "cancelled");
-    json_decref(told);
-    json_decref(post("/certificates/c/pending/merge", "{\"x5c\":[]}", 400));
-    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c/pending", NULL, 200));
-    kvp_test_error(kvp_test_call(&vault, "GET", "/certificates/c/pending", NULL, 404),
-                   "PendingCertificateNotFound", NULL, "Pending certificate not found: c");
-    json_decref(kvp_test_call(&vault, "PATCH", "/certificates/c/pending", "{}", 400));
-    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c/pending", NULL, 404));
-    /* What never was finished can be deleted, and its name be used for one that will be. */
-    json_t *deleted = kvp_test_call(&vault, "DELETE", "/certificates/c", NULL, 200);
-    ck_assert_str_eq(kvp_test_members(deleted),
-                     "recoveryId deletedDate scheduledPurgeDate id attributes policy");
-    json_decref(deleted);
-    json_decref(post("/deletedcertificates/c/recover", NULL, 200));
-    create("c", EC_SELF);
-    json_decref(get("/keys/c"));
-}
-END_TEST
-
-/* --- imported ------------------------------------------------------------------------------------ */
-
-START_TEST(the_secret_of_one_certificate_makes_another)
-{
-    static const char *const types[] = { KVP_X509_TYPE_PFX, KVP_X509_TYPE_PEM };
-    json_decref(kvp_test_callf(&vault, "POST", "/certificates/a/create", 202,
-                               "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"secret_props\":{"
-                               "\"contentType\":\"%s\"},\"issuer\":{\"name\":\"Self\"},\"x509_props\":{"
-                               "\"subject\":\"C=US, ST=WA, CN=x\",\"sans\":{\"dns_names\":[\"a.b\"]}}}}",
-                               types[_i]));
-    json_t *secret = get("/secrets/a"), *first = get("/certificates/a");
-    json_t *body = json_pack("{s:O}", "value", kvp_test_at(secret, "value"));
-    char *text = json_dumps(body, 0);
-    json_t *imported = post("/certificates/b/import", text, 200);
-
-    ck_assert_str_eq(kvp_test_members(imported), "id kid sid x5t cer attributes policy");
-    ck_assert_str_eq(kvp_test_text(imported, "x5t"), kvp_test_text(first, "x5t"));
-    ck_assert_str_eq(kvp_test_text(imported, "policy.issuer.name"), "Unknown");
-    ck_assert_str_eq(kvp_test_text(imported, "policy.x509_props.subject"), "C=US, S=WA, CN=x");
-    ck_assert_str_eq(kvp_test_text(imported, "policy.secret_props.contentType"), types[_i]);
-    ck_assert_int_eq(json_integer_value(kvp_test_at(imported, "policy.x509_props.validity_months")),
-                     13);
-    ck_assert_str_eq(kvp_test_members(kvp_test_at(imported, "policy.x509_props.sans")),
-                     "emails dns_names upns");
-    json_t *key = get("/keys/b"), *old = get("/keys/a");
-    ck_assert(json_equal(kvp_test_at(key, "key.x"), kvp_test_at(old, "key.x")));
-    json_decref(key);
-    json_decref(old);
-    json_decref(imported);
-    json_decref(body);
-    json_decref(first);
-    json_decref(secret);
-    free(text);
-}
-END_TEST
-
-START_TEST(import_refuses_what_is_no_certificate)
-{
-    static const char *const bodies[] = {
-        "{}", "{\"value\":5}", "{\"value\":\"\"}", "{\"value\":\"AAAA\"}",
-        "{\"value\":\"-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n\"}",
-        "{\"value\":\"MIIK\",\"pwd\":5}",
-    };
-
-    json_decref(post("/certificates/c/import", bodies[_i], 400));
-    json_decref(kvp_test_call(&vault, "GET", "/certificates/c", NULL, 404));
-}
-END_TEST
-
-/* --- changed and deleted ------------------------------------------------------------------------- */
+/* --- changed and deleted -------------------------------------------------------------------------
+ */
 
 START_TEST(an_update_reaches_key_and_secret)
 {
@@ -531,12 +361,15 @@ START_TEST(an_update_reaches_key_and_secret)
     json_t *before = get("/certificates/c");
     json_t *updated = kvp_test_call(&vault, "PATCH", "/certificates/c",
                                     "{\"attributes\":{\"enabled\":false,\"exp\":5},\"tags\":{\"a\":"
-                                    "\"b\"},\"policy\":{\"x509_props\":{\"validity_months\":6}}}", 200);
+                                    "\"b\"},\"policy\":{\"x509_props\":{\"validity_months\":6}}}",
+                                    200);
     json_t *key = get("/keys/c");
 
     ck_assert(json_is_false(kvp_test_at(updated, "attributes.enabled")));
-    ck_assert(json_equal(kvp_test_at(before, "attributes.exp"), kvp_test_at(updated, "attributes.exp")));
-    ck_assert_int_eq(json_integer_value(kvp_test_at(updated, "policy.x509_props.validity_months")), 6);
+    ck_assert(
+        json_equal(kvp_test_at(before, "attributes.exp"), kvp_test_at(updated, "attributes.exp")));
+    ck_assert_int_eq(json_integer_value(kvp_test_at(updated, "policy.x509_props.validity_months")),
+                     6);
     ck_assert_str_eq(kvp_test_text(updated, "policy.x509_props.subject"), "CN=x");
     ck_assert(json_is_false(kvp_test_at(key, "attributes.enabled")));
     ck_assert_str_eq(kvp_test_text(key, "tags.a"), "b");
@@ -583,7 +416,8 @@ START_TEST(a_backup_brings_certificate_key_and_secret_back)
 {
     create("c", EC_SELF);
     create("c", "{\"tags\":{\"v\":\"2\"}}");
-    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"), *secret = get("/secrets/c");
+    json_t *certificate = get("/certificates/c"), *key = get("/keys/c"),
+           *secret = get("/secrets/c");
     json_t *versions = get("/certificates/c/versions");
     json_t *backup = post("/certificates/c/backup", NULL, 200);
     kvp_buf blob = KVP_BUF_INIT(0);
@@ -599,15 +433,16 @@ START_TEST(a_backup_brings_certificate_key_and_secret_back)
     json_decref(post("/certificates/restore", body, 409));
     json_decref(kvp_test_call(&vault, "DELETE", "/deletedcertificates/c", NULL, 204));
     json_decref(post("/certificates/restore", body, 200));
-    json_t *certificate2 = get("/certificates/c"), *key2 = get("/keys/c"), *secret2 = get("/secrets/c");
+    json_t *certificate2 = get("/certificates/c"), *key2 = get("/keys/c"),
+           *secret2 = get("/secrets/c");
     json_t *versions2 = get("/certificates/c/versions");
     json_object_del(certificate, "pending"); /* the operation is not part of a backup (recorded) */
     ck_assert(json_equal(certificate, certificate2));
     ck_assert(json_equal(key, key2));
     ck_assert(json_equal(secret, secret2));
     ck_assert(json_equal(versions, versions2));
-    json_t *all[] = { certificate, key, secret, versions, certificate2, key2, secret2, versions2,
-                      backup };
+    json_t *all[] = { certificate, key,     secret,    versions, certificate2,
+                      key2,        secret2, versions2, backup };
     for (size_t i = 0; i < KVP_ARRAY_LEN(all); i++)
         json_decref(all[i]);
     kvp_buf_clear(&blob);
@@ -647,91 +482,11 @@ START_TEST(without_memory_nothing_breaks)
         kvp_exchange_run(ex);
         kvp_alloc_fail_after(-1);
         ck_assert_msg(ex->status == 200 || ex->status == 202 || ex->status == 500 ||
-                          ex->status == 401 || ex->status == 404, "%ld: %d", n, ex->status);
+                          ex->status == 401 || ex->status == 404,
+                      "%ld: %d", n, ex->status);
         kvp_exchange_free(ex);
     }
     json_decref(get("/certificates/c"));
-}
-END_TEST
-
-/* --- issuers and contacts ------------------------------------------------------------------------ */
-
-START_TEST(issuers_are_set_changed_listed_and_deleted_and_keep_no_password)
-{
-    json_t *made = kvp_test_call(&vault, "PUT", "/certificates/issuers/I1",
-                                 "{\"provider\":\"Test\",\"credentials\":{\"account_id\":\"a\",\"pwd\":"
-                                 "\"hidden\"},\"org_details\":{\"admin_details\":[{\"email\":\"x@y\","
-                                 "\"first_name\":\"F\"}]}}", 200);
-    ck_assert_str_eq(kvp_test_members(made), "id provider credentials org_details attributes");
-    ck_assert_str_eq(kvp_test_members(kvp_test_at(made, "credentials")), "account_id");
-    ck_assert_str_eq(kvp_test_members(kvp_test_at(made, "org_details")), "zip admin_details");
-    json_t *changed = kvp_test_call(&vault, "PATCH", "/certificates/issuers/i1",
-                                    "{\"org_details\":{\"id\":\"O\"},\"attributes\":{\"enabled\":false}}",
-                                    200);
-    ck_assert_str_eq(kvp_test_members(kvp_test_at(changed, "org_details")), "id zip admin_details");
-    ck_assert_str_eq(kvp_test_text(changed, "credentials.account_id"), "a");
-    json_t *got = get("/certificates/issuers/i1"), *list = get("/certificates/issuers");
-    ck_assert(json_equal(changed, got));
-    ck_assert_str_eq(kvp_test_members(json_array_get(kvp_test_at(list, "value"), 0)), "id provider");
-    /* A certificate of such an issuer waits for a merge; one of an unknown issuer is not begun. */
-    create("c", "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"I1\"},"
-                "\"x509_props\":{\"subject\":\"CN=x\"}}}");
-    kvp_free(sign_request("c"));
-    kvp_test_error(post("/certificates/d/create",
-                        "{\"policy\":{\"issuer\":{\"name\":\"I2\"},\"x509_props\":{\"subject\":"
-                        "\"CN=x\"}}}", 404), "CertificateIssuerNotFound", NULL, "Issuer I2 not found");
-    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/issuers/i1", NULL, 200));
-    kvp_test_error(kvp_test_call(&vault, "GET", "/certificates/issuers/i1", NULL, 404),
-                   "CertificateIssuerNotFound", NULL, "Issuer not found");
-    kvp_test_error(kvp_test_call(&vault, "PATCH", "/certificates/issuers/i1", "{}", 404),
-                   "CertificateIssuerNotFound", NULL, "Issuer i1 not found");
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/issuers/i2", "{}", 400));
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/issuers/self",
-                              "{\"provider\":\"Test\"}", 400));
-    json_decref(made);
-    json_decref(changed);
-    json_decref(got);
-    json_decref(list);
-}
-END_TEST
-
-START_TEST(issuers_are_listed_by_pages)
-{
-    char path[100];
-
-    for (int i = 0; i < 3; i++) {
-        snprintf(path, sizeof(path), "/certificates/issuers/i%d", i);
-        json_decref(kvp_test_call(&vault, "PUT", path, "{\"provider\":\"Test\"}", 200));
-    }
-    json_t *one = get("/certificates/issuers?api-version=7.5&maxresults=2");
-    json_t *two = get(kvp_test_text(one, "nextLink") + strlen(BASE));
-    ck_assert_uint_eq(json_array_size(kvp_test_at(one, "value")), 2);
-    ck_assert_uint_eq(json_array_size(kvp_test_at(two, "value")), 1);
-    ck_assert(json_is_null(kvp_test_at(two, "nextLink")));
-    json_decref(one);
-    json_decref(two);
-}
-END_TEST
-
-START_TEST(contacts_are_one_document)
-{
-    kvp_test_error(kvp_test_call(&vault, "GET", "/certificates/contacts", NULL, 404),
-                   "ContactsNotFound", NULL, "Contacts not found");
-    json_t *made = kvp_test_call(&vault, "PUT", "/certificates/contacts",
-                                 "{\"contacts\":[{\"phone\":\"1\",\"email\":\"a@b\"},{\"email\":"
-                                 "\"c@d\",\"name\":\"N\"}]}", 200);
-    json_t *got = get("/certificates/contacts");
-    ck_assert_str_eq(kvp_test_text(made, "id"), BASE "/certificates/contacts");
-    ck_assert(json_equal(made, got));
-    ck_assert_str_eq(kvp_test_members(json_array_get(kvp_test_at(got, "contacts"), 0)),
-                     "email phone");
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/contacts", "{\"contacts\":[{}]}", 400));
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/contacts", "{\"contacts\":[5]}", 400));
-    json_decref(kvp_test_call(&vault, "PUT", "/certificates/contacts", "{}", 400));
-    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/contacts", NULL, 200));
-    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/contacts", NULL, 404));
-    json_decref(made);
-    json_decref(got);
 }
 END_TEST
 
@@ -748,20 +503,12 @@ static void add_all(TCase *t)
     tcase_add_test(t, a_new_version_has_a_new_key_unless_the_policy_keeps_it);
     tcase_add_loop_test(t, create_refuses_what_is_wrong, 0, (int)KVP_ARRAY_LEN(bad_creates));
     tcase_add_test(t, alternative_names_of_the_newest_version_are_ignored_by_older_ones);
-    tcase_add_test(t, a_request_waits_for_its_certificate_over_a_restart);
-    tcase_add_test(t, a_merge_needs_the_certificate_of_its_key);
-    tcase_add_test(t, an_operation_can_be_cancelled_and_deleted);
-    tcase_add_loop_test(t, the_secret_of_one_certificate_makes_another, 0, 2);
-    tcase_add_loop_test(t, import_refuses_what_is_no_certificate, 0, 6);
     tcase_add_test(t, an_update_reaches_key_and_secret);
     tcase_add_test(t, a_deleted_certificate_takes_key_and_secret_along_and_brings_them_back);
     tcase_add_test(t, a_backup_brings_certificate_key_and_secret_back);
-    tcase_add_test(t,
-                   a_certificate_survives_a_restart_and_its_key_is_useless_with_another_storage_key);
+    tcase_add_test(
+        t, a_certificate_survives_a_restart_and_its_key_is_useless_with_another_storage_key);
     tcase_add_test(t, without_memory_nothing_breaks);
-    tcase_add_test(t, issuers_are_set_changed_listed_and_deleted_and_keep_no_password);
-    tcase_add_test(t, issuers_are_listed_by_pages);
-    tcase_add_test(t, contacts_are_one_document);
 }
 
 int main(void)

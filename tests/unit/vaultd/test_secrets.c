@@ -40,9 +40,11 @@ static json_t *set(const char *name, const char *value)
 
 START_TEST(a_secret_has_the_members_of_the_service_in_order)
 {
-    json_t *made = kvp_test_call(&vault, "PUT", "/secrets/MySecret",
-                                 "{\"value\":\"v\\u00e4lue\",\"contentType\":\"text\",\"tags\":{\"a\":"
-                                 "\"b\"},\"attributes\":{\"nbf\":5,\"exp\":2524611661}}", 200);
+    json_t *made =
+        kvp_test_call(&vault, "PUT", "/secrets/MySecret",
+                      "{\"value\":\"v\\u00e4lue\",\"contentType\":\"text\",\"tags\":{\"a\":"
+                      "\"b\"},\"attributes\":{\"nbf\":5,\"exp\":2524611661}}",
+                      200);
     json_t *got = kvp_test_call(&vault, "GET", "/secrets/mysecret/", NULL, 200);
     const char *id = kvp_test_text(made, "id");
 
@@ -66,7 +68,8 @@ START_TEST(an_update_changes_what_it_names_and_shows_no_value)
     json_decref(set("s", "v"));
     json_t *updated = kvp_test_call(&vault, "PATCH", "/secrets/s",
                                     "{\"contentType\":\"t\",\"tags\":{\"x\":\"y\"},\"attributes\":{"
-                                    "\"exp\":2524611661,\"tags\":{},\"created\":1}}", 200);
+                                    "\"exp\":2524611661,\"tags\":{},\"created\":1}}",
+                                    200);
     json_t *got = kvp_test_call(&vault, "GET", "/secrets/s", NULL, 200);
 
     ck_assert_str_eq(kvp_test_members(updated), "contentType id attributes tags");
@@ -74,7 +77,8 @@ START_TEST(an_update_changes_what_it_names_and_shows_no_value)
     ck_assert_str_eq(kvp_test_text(got, "contentType"), "t");
     ck_assert_int_eq(json_integer_value(kvp_test_at(got, "attributes.exp")), 2524611661);
     json_decref(updated);
-    updated = kvp_test_call(&vault, "PATCH", "/secrets/s", "{\"attributes\":{\"enabled\":true}}", 200);
+    updated =
+        kvp_test_call(&vault, "PATCH", "/secrets/s", "{\"attributes\":{\"enabled\":true}}", 200);
     ck_assert_str_eq(kvp_test_text(updated, "tags.x"), "y");
     json_decref(updated);
     json_decref(got);
@@ -111,8 +115,8 @@ START_TEST(a_disabled_secret_is_not_shown_until_it_is_enabled)
                               "{\"value\":\"v\",\"attributes\":{\"enabled\":false}}", 200));
     kvp_test_error(kvp_test_call(&vault, "GET", "/secrets/s", NULL, 403), "Forbidden",
                    "SecretDisabled", "Operation get is not allowed on a disabled secret.");
-    json_decref(kvp_test_call(&vault, "PATCH", "/secrets/s", "{\"attributes\":{\"enabled\":true}}",
-                              200));
+    json_decref(
+        kvp_test_call(&vault, "PATCH", "/secrets/s", "{\"attributes\":{\"enabled\":true}}", 200));
     json_decref(kvp_test_call(&vault, "GET", "/secrets/s", NULL, 200));
 }
 END_TEST
@@ -137,9 +141,12 @@ static const struct {
     { "{\"value\":\"v\",\"tags\":{\"a\":1}}", "Property tags has" },
     { "{\"value\":\"v\",\"attributes\":{\"nbf\":-5}}", "Property nbf has" },
     { "{\"value\":\"v\",\"attributes\":{\"enabled\":\"x\"}}", "Property enabled has" },
-    { "{\"value\":\"v\",\"tags\":{\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":\"\","
-      "\"7\":\"\",\"8\":\"\",\"9\":\"\",\"10\":\"\",\"11\":\"\",\"12\":\"\",\"13\":\"\",\"14\":\"\","
-      "\"15\":\"\",\"16\":\"\"}}", "at most 15" },
+    { "{\"value\":\"v\",\"tags\":{\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":"
+      "\"\","
+      "\"7\":\"\",\"8\":\"\",\"9\":\"\",\"10\":\"\",\"11\":\"\",\"12\":\"\",\"13\":\"\",\"14\":"
+      "\"\","
+      "\"15\":\"\",\"16\":\"\"}}",
+      "at most 15" },
 };
 
 START_TEST(set_refuses_what_is_wrong)
@@ -243,8 +250,9 @@ START_TEST(a_backup_brings_all_versions_back)
     ck_assert_int_eq(kvp_base64url_decode(text, strlen(text), &blob), KVP_OK);
     ck_assert_uint_eq(blob.data[0], 0x29);
     ck_assert_mem_eq(blob.data + 1, "AzureKeyVaultSecretBackupV1.microsoft.com", 41);
-    kvp_test_error(kvp_test_call(&vault, "POST", "/secrets/restore", body, 409), "Conflict", NULL,
-                   "There was a conflict restoring the secret 'https://127.0.0.1:8443/secrets/Back-Up/");
+    kvp_test_error(
+        kvp_test_call(&vault, "POST", "/secrets/restore", body, 409), "Conflict", NULL,
+        "There was a conflict restoring the secret 'https://127.0.0.1:8443/secrets/Back-Up/");
     json_decref(kvp_test_call(&vault, "DELETE", "/secrets/back-up", NULL, 200));
     json_decref(kvp_test_call(&vault, "POST", "/secrets/restore", body, 409));
     json_decref(kvp_test_call(&vault, "DELETE", "/deletedsecrets/back-up", NULL, 204));
@@ -272,15 +280,18 @@ START_TEST(malformed_backups_are_refused_in_the_words_of_the_service)
     json_t *backup = kvp_test_call(&vault, "POST", "/secrets/s/backup", NULL, 200);
     char *text = kvp_strdup(kvp_test_text(backup, "value"));
 
-    kvp_test_error(kvp_test_callf(&vault, "POST", "/secrets/restore", 400, "{\"value\":\"AAAAAAAA\"}"),
-                   "Malformed backup blob", NULL, "Backup blob contains invalid or corrupt version.");
+    kvp_test_error(
+        kvp_test_callf(&vault, "POST", "/secrets/restore", 400, "{\"value\":\"AAAAAAAA\"}"),
+        "Malformed backup blob", NULL, "Backup blob contains invalid or corrupt version.");
     text[strlen(text) - 20] = text[strlen(text) - 20] == 'R' ? 'S' : 'R';
-    kvp_test_error(kvp_test_callf(&vault, "POST", "/secrets/restore", 400, "{\"value\":\"%s\"}", text),
-                   "Malformed backup blob", NULL, "Backup blob is corrupt.");
+    kvp_test_error(
+        kvp_test_callf(&vault, "POST", "/secrets/restore", 400, "{\"value\":\"%s\"}", text),
+        "Malformed backup blob", NULL, "Backup blob is corrupt.");
     /* Of another kind of object. */
     kvp_test_error(kvp_test_callf(&vault, "POST", "/certificates/restore", 400,
                                   "{\"value\":\"%s\"}", kvp_test_text(backup, "value")),
-                   "Malformed backup blob", NULL, "Backup blob contains invalid or corrupt version.");
+                   "Malformed backup blob", NULL,
+                   "Backup blob contains invalid or corrupt version.");
     json_decref(kvp_test_call(&vault, "POST", "/secrets/restore", "{}", 400));
     json_decref(kvp_test_call(&vault, "POST", "/secrets/other/backup", NULL, 404));
     json_decref(backup);
@@ -299,8 +310,9 @@ START_TEST(secrets_survive_a_restart_and_are_sealed_on_disk)
     json_decref(made);
     kvp_store_conn *conn = kvp_store_take(vault.daemon.store, NULL);
     sqlite3_stmt *stmt = NULL;
-    ck_assert_int_eq(sqlite3_prepare_v2(conn->db, "SELECT count(*) FROM secret_versions WHERE"
-                                                  " instr(sealed, 'a-very-secret') > 0",
+    ck_assert_int_eq(sqlite3_prepare_v2(conn->db,
+                                        "SELECT count(*) FROM secret_versions WHERE"
+                                        " instr(sealed, 'a-very-secret') > 0",
                                         -1, &stmt, NULL),
                      SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
@@ -341,8 +353,9 @@ START_TEST(roles_for_secrets_and_for_keys_are_apart)
         const char *token, *path;
         int status;
     } rows[] = {
-        { officer, "/secrets/s", 200 }, { crypto, "/secrets/s", 403 }, { reader, "/secrets/s", 403 },
-        { reader, "/secrets", 200 },    { crypto, "/secrets", 403 },   { officer, "/keys", 403 },
+        { officer, "/secrets/s", 200 },    { crypto, "/secrets/s", 403 },
+        { reader, "/secrets/s", 403 },     { reader, "/secrets", 200 },
+        { crypto, "/secrets", 403 },       { officer, "/keys", 403 },
         { officer, "/certificates", 403 },
     };
     for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++) {
@@ -363,7 +376,8 @@ START_TEST(without_memory_nothing_breaks)
         ex->host = kvp_strdup("127.0.0.1:8443");
         ex->authorization = kvp_asprintf("Bearer %s", vault.token);
         if (n % 2 == 0)
-            ck_assert_int_eq(kvp_buf_append_str(&ex->body, "{\"value\":\"w\",\"tags\":{}}"), KVP_OK);
+            ck_assert_int_eq(kvp_buf_append_str(&ex->body, "{\"value\":\"w\",\"tags\":{}}"),
+                             KVP_OK);
         kvp_alloc_fail_after(n);
         kvp_exchange_run(ex);
         kvp_alloc_fail_after(-1);
@@ -402,8 +416,8 @@ int main(void)
     tcase_add_test(in_vault, a_backup_brings_all_versions_back);
     tcase_add_test(in_vault, malformed_backups_are_refused_in_the_words_of_the_service);
     tcase_add_test(in_vault, secrets_survive_a_restart_and_are_sealed_on_disk);
-    tcase_add_loop_test(in_vault, a_value_that_was_moved_or_sealed_with_another_key_does_not_open, 0,
-                        2);
+    tcase_add_loop_test(in_vault, a_value_that_was_moved_or_sealed_with_another_key_does_not_open,
+                        0, 2);
     tcase_add_test(in_vault, roles_for_secrets_and_for_keys_are_apart);
     tcase_add_test(in_vault, without_memory_nothing_breaks);
     tcase_add_checked_fixture(in_hsm, setup_hsm, teardown);
