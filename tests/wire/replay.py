@@ -131,7 +131,7 @@ class Replay:
         if exchange.target in self.broken:
             return False
         if exchange.operation == "getCertificateOperation" and answer.status == exchange.status:
-            wanted = (exchange.body or {}).get("status")
+            wanted = exchange.body.get("status") if isinstance(exchange.body, dict) else None
             return answer.body.get("status") == "inProgress" and wanted != "inProgress"
         before = self.scenario.exchanges[exchange.number - 1] if exchange.number else exchange
         return (before.transient and before.operation == exchange.operation
