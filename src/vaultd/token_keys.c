@@ -185,7 +185,8 @@ static kvp_status find_pair(kvp_token *token, CK_SESSION_HANDLE session, kvp_eng
                             kvp_error *reterr)
 {
     const kvp_engine_curve *curve = NULL;
-    CK_OBJECT_HANDLE private = find_object(token, session, CKO_PRIVATE_KEY, id, rv), public;
+    CK_OBJECT_HANDLE private = find_object(token, session, CKO_PRIVATE_KEY, id, rv);
+    CK_OBJECT_HANDLE public = CK_INVALID_HANDLE;
 
     if (*rv == CKR_OK)
         public = find_object(token, session, CKO_PUBLIC_KEY, id, rv);
