@@ -14,8 +14,8 @@
 #define SCOPE KVP_TAKES(KVP_OPTION_SCOPE)
 #define CREDENTIALS                                                                                \
     (KVP_TAKES(KVP_OPTION_CERTIFICATE) | KVP_TAKES(KVP_OPTION_ISSUER) |                            \
-     KVP_TAKES(KVP_OPTION_SUBJECT) | KVP_TAKES(KVP_OPTION_AUDIENCE) |                              \
-     KVP_TAKES(KVP_OPTION_KEYS) | KVP_TAKES(KVP_OPTION_NO_SECRET))
+     KVP_TAKES(KVP_OPTION_SUBJECT) | KVP_TAKES(KVP_OPTION_AUDIENCE) | KVP_TAKES(KVP_OPTION_KEYS) | \
+     KVP_TAKES(KVP_OPTION_NO_SECRET))
 
 const kvp_admin_command kvp_admin_commands[] = {
     { "principal", "add", "NAME", ROLE, SCOPE | VAULT | CREDENTIALS,

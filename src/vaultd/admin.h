@@ -11,7 +11,7 @@
 typedef struct kvp_admin {
     const kvp_options *options;
     kvp_store *store;
-    kvp_vault_info vault;    /**< of --vault, else the default one */
+    kvp_vault_info vault; /**< of --vault, else the default one */
     bool vault_given;
     FILE *out;
 } kvp_admin;
@@ -21,9 +21,9 @@ typedef struct kvp_admin {
 /** A row a sub-command. */
 typedef struct kvp_admin_command {
     const char *noun, *verb;
-    const char *operands;    /**< what they are called, separated by blanks; "" = takes none */
-    unsigned needs, takes;   /**< KVP_TAKES of options that must and that may be there */
-    const char *help;        /**< one sentence */
+    const char *operands;  /**< what they are called, separated by blanks; "" = takes none */
+    unsigned needs, takes; /**< KVP_TAKES of options that must and that may be there */
+    const char *help;      /**< one sentence */
     kvp_status (*run)(kvp_admin *admin, kvp_error *reterr);
 } kvp_admin_command;
 extern const kvp_admin_command kvp_admin_commands[];

@@ -43,8 +43,8 @@ static bool was_rotated(int fd, const char *path)
 
 kvp_status kvp_admin_audit(kvp_admin *admin, kvp_error *reterr)
 {
-    char *path = kvp_asprintf("%s/%s/%s", admin->options->data, KVP_DATADIR_LOG,
-                              KVP_USAGE_LOG_EVENTS);
+    char *path =
+        kvp_asprintf("%s/%s/%s", admin->options->data, KVP_DATADIR_LOG, KVP_USAGE_LOG_EVENTS);
     bool follow = admin->options->values[KVP_OPTION_FOLLOW] != NULL;
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     kvp_status status = KVP_OK;

@@ -29,14 +29,18 @@ static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
     kvp_vault_info first;
     kvp_status status = kvp_datadir_unlock(admin->options->data, admin->store, reterr);
 
-    *daemon = (kvp_daemon){ .store = admin->store, .vault = admin->vault, .host_count = 1,
-                            .port = 443, .token_lifetime_s = 1 };
+    *daemon = (kvp_daemon){ .store = admin->store,
+                            .vault = admin->vault,
+                            .host_count = 1,
+                            .port = 443,
+                            .token_lifetime_s = 1 };
     if (status == KVP_OK)
         status = kvp_store_vault(admin->store, &first, reterr);
     if (status != KVP_OK)
         return status;
     /* Until a daemon ran, its address is unknown; identifiers are only shown. */
-    if (kvp_store_setting_get(admin->store, &first, KVP_SETTING_URL, url, sizeof(url), NULL) == KVP_OK)
+    if (kvp_store_setting_get(admin->store, &first, KVP_SETTING_URL, url, sizeof(url), NULL) ==
+        KVP_OK)
         url[sizeof(url) - 1] = '\0';
     char *port = strrchr(url, ':');
     if (port && strspn(port + 1, "0123456789") == strlen(port + 1)) {
@@ -72,7 +76,8 @@ static kvp_status refused(const kvp_exchange *ex, kvp_error *reterr)
     char text[300];
 
     kvp_copy_printable(text, sizeof(text), ex->error_message);
-    return kvp_error_set(reterr, ex->status == 404 ? KVP_ERR_NOT_FOUND : KVP_ERR_REFUSED, "%s", text);
+    return kvp_error_set(reterr, ex->status == 404 ? KVP_ERR_NOT_FOUND : KVP_ERR_REFUSED, "%s",
+                         text);
 }
 
 /* Run a request; @body is taken and may be NULL. The answer's document or an error. */
@@ -89,7 +94,8 @@ static kvp_status call(const kvp_daemon *daemon, const char *method, const char 
     if (status == KVP_OK) {
         ex->local = ex->authenticated = true;
         ex->method = kvp_strdup(method);
-        ex->target = kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
+        ex->target =
+            kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
         ex->host = kvp_strdup(daemon->hosts[0]);
         ex->user_agent = kvp_strdup(USER_AGENT);
         snprintf(ex->peer, sizeof(ex->peer), "local");
@@ -123,8 +129,8 @@ static bool name_is_right(const kvp_admin *admin, kvp_error *reterr)
 }
 
 /* One request on the object that the words name; its answer is shown when @show. */
-static kvp_status act(kvp_admin *admin, const char *method, const char *rest, json_t *body, bool show,
-                      kvp_error *reterr)
+static kvp_status act(kvp_admin *admin, const char *method, const char *rest, json_t *body,
+                      bool show, kvp_error *reterr)
 {
     kvp_daemon daemon = { .store = NULL };
     json_t *answer = NULL;
@@ -154,7 +160,8 @@ static void print_page(FILE *out, const json_t *page)
     const json_t *item;
     size_t i;
 
-    json_array_foreach(json_object_get(page, "value"), i, item) {
+    json_array_foreach(json_object_get(page, "value"), i, item)
+    {
         const char *kid = json_string_value(json_object_get(item, "kid"));
         const char *id = kid ? kid : json_string_value(json_object_get(item, "id"));
         const json_t *attributes = json_object_get(item, "attributes");
@@ -273,9 +280,8 @@ kvp_status kvp_admin_secret_set(kvp_admin *admin, kvp_error *reterr)
     if (status == KVP_OK && !options->values[KVP_OPTION_FILE] && value.len > 0 &&
         value.data[value.len - 1] == '\n')
         value.data[--value.len] = '\0';
-    json_t *body = status == KVP_OK
-                       ? json_pack("{s:s%}", "value", kvp_buf_str(&value), value.len)
-                       : NULL;
+    json_t *body =
+        status == KVP_OK ? json_pack("{s:s%}", "value", kvp_buf_str(&value), value.len) : NULL;
     kvp_buf_clear(&value);
     if (status == KVP_OK && !body)
         status = kvp_error_set(reterr, KVP_ERR_INVALID, "a secret's value is UTF-8 text");

@@ -45,11 +45,12 @@ static kvp_status copy_option(const kvp_options *options, kvp_option option, con
 static kvp_status read_federated(const kvp_options *options, kvp_credential *ret, kvp_error *reterr)
 {
     kvp_credential c = { .federated = true };
-    kvp_status status = copy_option(options, KVP_OPTION_ISSUER, NULL, c.issuer, sizeof(c.issuer),
-                                    reterr);
+    kvp_status status =
+        copy_option(options, KVP_OPTION_ISSUER, NULL, c.issuer, sizeof(c.issuer), reterr);
 
     if (status == KVP_OK)
-        status = copy_option(options, KVP_OPTION_SUBJECT, NULL, c.subject, sizeof(c.subject), reterr);
+        status =
+            copy_option(options, KVP_OPTION_SUBJECT, NULL, c.subject, sizeof(c.subject), reterr);
     if (status == KVP_OK)
         status = copy_option(options, KVP_OPTION_AUDIENCE, EXCHANGE_AUDIENCE, c.audience,
                              sizeof(c.audience), reterr);

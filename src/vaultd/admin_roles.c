@@ -54,11 +54,10 @@ kvp_status kvp_admin_scope(const kvp_admin *admin, const char **ret, kvp_error *
     const char *scope = admin->options->values[KVP_OPTION_SCOPE];
 
     if (scope && !kvp_role_scope_valid(admin->vault.kind, scope))
-        return kvp_error_set(reterr, KVP_ERR_INVALID,
-                             "'%s' is no scope: / or /keys or /keys/NAME%s", scope,
-                             admin->vault.kind == KVP_VAULT_STANDARD
-                                 ? ", the same with secrets and certificates"
-                                 : "");
+        return kvp_error_set(
+            reterr, KVP_ERR_INVALID, "'%s' is no scope: / or /keys or /keys/NAME%s", scope,
+            admin->vault.kind == KVP_VAULT_STANDARD ? ", the same with secrets and certificates"
+                                                    : "");
     *ret = scope ? scope : "/";
     return KVP_OK;
 }
@@ -129,8 +128,8 @@ kvp_status kvp_admin_role_revoke(kvp_admin *admin, kvp_error *reterr)
     }
     kvp_free(all);
     if (status == KVP_OK && gone == 0)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "'%s' has no such role there",
-                               principal.name);
+        status =
+            kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "'%s' has no such role there", principal.name);
     return status;
 }
 
@@ -152,8 +151,8 @@ kvp_status kvp_admin_role_assignments(kvp_admin *admin, kvp_error *reterr)
                 name = custom.items[j].name;
         }
         /* A Managed HSM takes object ids of anybody, as the service does. */
-        bool known = kvp_store_principal_find(admin->store, all[i].principal, &principal, NULL) ==
-                     KVP_OK;
+        bool known =
+            kvp_store_principal_find(admin->store, all[i].principal, &principal, NULL) == KVP_OK;
         fprintf(admin->out, "%s\t%s\t%s\t%s\n", known ? principal.name : all[i].principal, name,
                 all[i].scope, all[i].id);
     }

@@ -53,8 +53,8 @@ static void print_url(const kvp_admin *admin, const kvp_vault_info *vault)
     char url[300] = "";
     const char *port = NULL;
 
-    if (kvp_store_setting_get(admin->store, &admin->vault, KVP_SETTING_URL, url, sizeof(url), NULL) ==
-        KVP_OK)
+    if (kvp_store_setting_get(admin->store, &admin->vault, KVP_SETTING_URL, url, sizeof(url),
+                              NULL) == KVP_OK)
         port = strrchr(url, ':');
     bool has_port = port && strspn(port + 1, "0123456789") == strlen(port + 1);
     fprintf(admin->out, "url = https://%s.localhost%s\n", vault->name, has_port ? port : "");

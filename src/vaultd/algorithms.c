@@ -18,23 +18,35 @@ const kvp_engine_curve kvp_engine_curves[] = {
 const size_t kvp_engine_curve_count = KVP_ARRAY_LEN(kvp_engine_curves);
 
 #define PKCS1(n, md, len)                                                                          \
-    { .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_RSA, .digest = md, .digest_len = len,    \
-      .padding = RSA_PKCS1_PADDING, .ops = &kvp_ops_rsa_sign }
+    {                                                                                              \
+        .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_RSA, .digest = md, .digest_len = len,  \
+        .padding = RSA_PKCS1_PADDING, .ops = &kvp_ops_rsa_sign                                     \
+    }
 #define PSS(n, md, len)                                                                            \
-    { .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_RSA, .digest = md, .digest_len = len,    \
-      .padding = RSA_PKCS1_PSS_PADDING, .ops = &kvp_ops_rsa_sign }
+    {                                                                                              \
+        .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_RSA, .digest = md, .digest_len = len,  \
+        .padding = RSA_PKCS1_PSS_PADDING, .ops = &kvp_ops_rsa_sign                                 \
+    }
 #define ECDSA(n, len, crv)                                                                         \
-    { .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_EC, .digest_len = len, .curve = crv,     \
-      .ops = &kvp_ops_ec_sign }
+    {                                                                                              \
+        .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_EC, .digest_len = len, .curve = crv,   \
+        .ops = &kvp_ops_ec_sign                                                                    \
+    }
 #define HMAC_ROW(n, md, bits)                                                                      \
-    { .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_OCT, .digest = md, .key_bits = bits,     \
-      .since = "7.6-preview.1", .ops = &kvp_ops_hmac }
+    {                                                                                              \
+        .name = n, .uses = KVP_USE_SIGN, .kind = KVP_ENGINE_OCT, .digest = md, .key_bits = bits,   \
+        .since = "7.6-preview.1", .ops = &kvp_ops_hmac                                             \
+    }
 #define RSA_ROW(n, pad, md, over)                                                                  \
-    { .name = n, .uses = ANY_CIPHER, .kind = KVP_ENGINE_RSA, .digest = md, .padding = pad,         \
-      .overhead = over, .ops = &kvp_ops_rsa_cipher }
+    {                                                                                              \
+        .name = n, .uses = ANY_CIPHER, .kind = KVP_ENGINE_RSA, .digest = md, .padding = pad,       \
+        .overhead = over, .ops = &kvp_ops_rsa_cipher                                               \
+    }
 #define AES_ROW(n, use, bits, mode, pad, first, fn)                                                \
-    { .name = n, .uses = use, .kind = KVP_ENGINE_OCT, .key_bits = bits, .cipher = mode,            \
-      .pkcs7 = pad, .since = first, .ops = fn }
+    {                                                                                              \
+        .name = n, .uses = use, .kind = KVP_ENGINE_OCT, .key_bits = bits, .cipher = mode,          \
+        .pkcs7 = pad, .since = first, .ops = fn                                                    \
+    }
 #define AES_SIZE(bits)                                                                             \
     AES_ROW("A" #bits "GCM", ANY_CIPHER, bits, "GCM", false, NULL, &kvp_ops_aes_gcm),              \
         AES_ROW("A" #bits "CBC", ANY_CIPHER, bits, "CBC", false, NULL, &kvp_ops_aes_cbc),          \
@@ -63,8 +75,7 @@ const kvp_algorithm kvp_algorithms[] = {
     AES_SIZE(128),
     AES_SIZE(192),
     AES_SIZE(256),
-    AES_ROW("CKM_AES_KEY_WRAP", KVP_USE_WRAP, 0, "WRAP", false, "7.6-preview.1",
-            &kvp_ops_aes_wrap),
+    AES_ROW("CKM_AES_KEY_WRAP", KVP_USE_WRAP, 0, "WRAP", false, "7.6-preview.1", &kvp_ops_aes_wrap),
     AES_ROW("CKM_AES_KEY_WRAP_PAD", KVP_USE_WRAP, 0, "WRAP-PAD", false, "7.6-preview.1",
             &kvp_ops_aes_wrap),
 };
@@ -101,9 +112,9 @@ kvp_status kvp_engine_sign(const kvp_algorithm *alg, const kvp_engine_key *key, 
     return alg->ops->sign(alg, key, value, len, ret, reterr);
 }
 
-kvp_status kvp_engine_verify(const kvp_algorithm *alg, const kvp_engine_key *key,
-                             const void *value, size_t len, const void *sig, size_t sig_len,
-                             bool *ret_valid, kvp_error *reterr)
+kvp_status kvp_engine_verify(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
+                             size_t len, const void *sig, size_t sig_len, bool *ret_valid,
+                             kvp_error *reterr)
 {
     if (!alg->ops->verify)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "%s cannot verify.", alg->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Checking client assertions: which credential, whose signature, which claims. Keys: assertion_keys.c. */
+/* Checking client assertions: which credential, whose signature, which claims. Keys:
+ * assertion_keys.c. */
 #include "vaultd/assertion.h"
 
 #include "base/alloc.h"
@@ -13,8 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SKEW_S 60               /* a client's clock may run ahead of ours by so much */
-#define LIFETIME_MAX_S 86400    /* of an assertion: what was used must be remembered until its end */
+#define SKEW_S 60            /* a client's clock may run ahead of ours by so much */
+#define LIFETIME_MAX_S 86400 /* of an assertion: what was used must be remembered until its end */
 
 KVP_DEFINE_FREEP(EVP_MD_CTX, EVP_MD_CTX_free);
 KVP_DEFINE_FREEP(ECDSA_SIG, ECDSA_SIG_free);
@@ -24,7 +25,7 @@ typedef struct algorithm {
     const char *name;
     int key_type;
     bool pss;
-    bool own, federated;   /* for which sort of credential */
+    bool own, federated; /* for which sort of credential */
 } algorithm;
 
 static const algorithm algorithms[] = {
@@ -36,7 +37,7 @@ static const algorithm algorithms[] = {
 /** A JWT taken apart. */
 typedef struct token {
     json_t *header, *claims;
-    const char *signed_text;   /* borrowed: header and claims as they stood */
+    const char *signed_text; /* borrowed: header and claims as they stood */
     size_t signed_len;
     kvp_buf signature;
     const algorithm *alg;
@@ -70,7 +71,8 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* Exactly three parts (RFC 7515 §7.1), a known algorithm, no extension we would have to understand. */
+/* Exactly three parts (RFC 7515 §7.1), a known algorithm, no extension we would have to understand.
+ */
 static bool take_apart(const char *jwt, token *t)
 {
     const char *first = strchr(jwt, '.');
@@ -127,12 +129,12 @@ static bool signed_by(const token *t, EVP_PKEY *pkey)
             return false;
         sig = der;
     }
-    bool ok = EVP_DigestVerifyInit(ctx, &pctx, EVP_sha256(), NULL, pkey) == 1 &&
-              (!t->alg->pss ||
-               (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
-              EVP_DigestVerify(ctx, sig, sig_len, (const unsigned char *)t->signed_text,
-                               t->signed_len) == 1;
+    bool ok =
+        EVP_DigestVerifyInit(ctx, &pctx, EVP_sha256(), NULL, pkey) == 1 &&
+        (!t->alg->pss || (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+                          EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST) == 1)) &&
+        EVP_DigestVerify(ctx, sig, sig_len, (const unsigned char *)t->signed_text, t->signed_len) ==
+            1;
     OPENSSL_free(der);
     ERR_clear_error();
     return ok;
@@ -154,8 +156,8 @@ static bool audience_is(const json_t *claims, const char *const *audiences)
     bool found = json_is_string(aud) && in_list(audiences, json_string_value(aud));
     size_t i;
 
-    json_array_foreach(aud, i, one)
-        found = found || (json_is_string(one) && in_list(audiences, json_string_value(one)));
+    json_array_foreach(aud, i, one) found =
+        found || (json_is_string(one) && in_list(audiences, json_string_value(one)));
     return found;
 }
 
@@ -243,7 +245,8 @@ static kvp_status check_federated(const token *t, const kvp_assertion_case *what
             why = KVP_SIGNIN_FEDERATED_AUDIENCE;
             continue;
         }
-        KVP_CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey =
+        KVP_CLEANUP(EVP_PKEY_freep)
+        EVP_PKEY *pkey =
             kvp_assertion_issuer_key(c->keys, text_of(t->header, "kid"), t->alg->key_type);
         if (!pkey || !t->alg->federated || !signed_by(t, pkey)) {
             why = KVP_SIGNIN_ASSERTION_SIGNATURE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Client assertions: JSON Web Tokens that a principal signs with the key of its certificate, or that
- * another issuer signed for it (workload identity). Wire reference, section 2.3; RFC 7523 §3.
+ * Client assertions: JSON Web Tokens that a principal signs with the key of its certificate, or
+ * that another issuer signed for it (workload identity). Wire reference, section 2.3; RFC 7523 §3.
  */
 #ifndef KVP_VAULTD_ASSERTION_H
 #define KVP_VAULTD_ASSERTION_H
@@ -14,9 +14,9 @@
 /** An assertion to check. */
 typedef struct kvp_assertion_case {
     const char *jwt;
-    const char *client_id;           /**< of the form; `iss` and `sub` of a principal's own assertion */
-    const char *const *audiences;    /**< the token endpoint's URLs, ended by NULL */
-    int64_t now;                     /**< Unix seconds */
+    const char *client_id; /**< of the form; `iss` and `sub` of a principal's own assertion */
+    const char *const *audiences; /**< the token endpoint's URLs, ended by NULL */
+    int64_t now;                  /**< Unix seconds */
 } kvp_assertion_case;
 
 /**

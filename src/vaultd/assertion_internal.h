@@ -10,9 +10,9 @@
 KVP_DEFINE_FREEP(EVP_PKEY, EVP_PKEY_free);
 
 /**
- * The public key of the PEM certificate @pem if it is the one that the thumbprints name (`x5t`, SHA-1,
- * and `x5t#S256`, "" = absent; one at least must be there, and all that are must fit) and is valid
- * now; else NULL.
+ * The public key of the PEM certificate @pem if it is the one that the thumbprints name (`x5t`,
+ * SHA-1, and `x5t#S256`, "" = absent; one at least must be there, and all that are must fit) and is
+ * valid now; else NULL.
  */
 EVP_PKEY *kvp_assertion_certificate_key(const char *pem, const char *x5t, const char *x5t_s256);
 

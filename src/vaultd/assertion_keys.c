@@ -64,7 +64,8 @@ static bool read_bytes(const json_t *jwk, const char *name, kvp_buf *ret)
 static EVP_PKEY *from_params(const char *type, OSSL_PARAM_BLD *build)
 {
     KVP_CLEANUP(OSSL_PARAM_freep) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
-    KVP_CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    KVP_CLEANUP(EVP_PKEY_CTX_freep)
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *pkey = NULL;
 
     if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
@@ -121,7 +122,8 @@ static EVP_PKEY *jwks_key(const char *text, const char *kid, int type)
     EVP_PKEY *pkey = NULL;
     size_t i;
 
-    json_array_foreach(list, i, jwk) {
+    json_array_foreach(list, i, jwk)
+    {
         const char *kty = json_string_value(json_object_get(jwk, "kty"));
         const char *own = json_string_value(json_object_get(jwk, "kid"));
         if (pkey || !kty || strcmp(kty, type == EVP_PKEY_EC ? "EC" : "RSA") != 0 ||
@@ -169,10 +171,10 @@ kvp_status kvp_assertion_check_keys(const kvp_credential *credential, kvp_error 
                                  "--certificate wants a PEM certificate with an RSA key");
         return KVP_OK;
     }
-    KVP_CLEANUP(EVP_PKEY_freep) EVP_PKEY *rsa =
-        kvp_assertion_issuer_key(credential->keys, "", EVP_PKEY_RSA);
-    KVP_CLEANUP(EVP_PKEY_freep) EVP_PKEY *ec =
-        kvp_assertion_issuer_key(credential->keys, "", EVP_PKEY_EC);
+    KVP_CLEANUP(EVP_PKEY_freep)
+    EVP_PKEY *rsa = kvp_assertion_issuer_key(credential->keys, "", EVP_PKEY_RSA);
+    KVP_CLEANUP(EVP_PKEY_freep)
+    EVP_PKEY *ec = kvp_assertion_issuer_key(credential->keys, "", EVP_PKEY_EC);
     if (!rsa && !ec)
         return kvp_error_set(reterr, KVP_ERR_INVALID,
                              "--keys wants a JWKS or a PEM public key, RSA or P-256");

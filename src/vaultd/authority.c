@@ -28,7 +28,8 @@ const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT] = {
                             "Tenant '%s' not found. Check to make sure you have the correct tenant "
                             "ID and are signing into the correct cloud." },
     [KVP_SIGNIN_PARAMETER] = { 400, 90014, "invalid_request",
-                               "The required field '%s' is missing from the credential. Ensure that "
+                               "The required field '%s' is missing from the credential. Ensure "
+                               "that "
                                "you have all the necessary parameters for the login request." },
     [KVP_SIGNIN_CREDENTIAL] = { 401, 7000216, "invalid_client",
                                 "'client_assertion', 'client_secret' or 'request' is required for "
@@ -47,7 +48,8 @@ const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT] = {
                                       "Client assertion application identifier doesn't match "
                                       "'client_id' parameter: '%s'." },
     [KVP_SIGNIN_ASSERTION_CERTIFICATE] = { 401, 700027, "invalid_client",
-                                           "The certificate with identifier used to sign the client "
+                                           "The certificate with identifier used to sign the "
+                                           "client "
                                            "assertion is not registered on application. [Reason - "
                                            "The key was not found.] Application '%s'." },
     [KVP_SIGNIN_ASSERTION_SIGNATURE] = { 401, 700027, "invalid_client",
@@ -60,7 +62,8 @@ const kvp_signin_error kvp_signin_errors[KVP_SIGNIN_COUNT] = {
                                     "Client assertion is not within its valid time range. "
                                     "Application '%s'." },
     [KVP_SIGNIN_ASSERTION_REPLAY] = { 401, 50013, "invalid_client",
-                                      "Assertion is not valid: its identifier (jti) is missing or was "
+                                      "Assertion is not valid: its identifier (jti) is missing or "
+                                      "was "
                                       "used before. Application '%s'." },
     [KVP_SIGNIN_FEDERATED_ISSUER] = { 401, 700211, "invalid_client",
                                       "No matching federated identity record found for presented "
@@ -86,7 +89,7 @@ static const char *const foreign_resources[] = {
 typedef struct signin {
     char client[128], secret[256], grant[64], resource[512];
     char principal[128];
-    char assertion[KVP_ASSERTION_MAX + 1];  /* "" when a secret came */
+    char assertion[KVP_ASSERTION_MAX + 1]; /* "" when a secret came */
 } signin;
 
 static void timestamp(char *dst, size_t size)
@@ -112,8 +115,8 @@ static void refuse_signin(kvp_exchange *ex, const signin *in, kvp_signin_failure
 {
     const kvp_signin_error *row = &kvp_signin_errors[what];
     char when[32], safe[300], uri[96], trace[KVP_UUID_SIZE] = "";
-    const char *correlation = kvp_ident_is_uuid(ex->client_request_id) ? ex->client_request_id
-                                                                       : ex->request_id;
+    const char *correlation =
+        kvp_ident_is_uuid(ex->client_request_id) ? ex->client_request_id : ex->request_id;
 
     kvp_copy_printable(safe, sizeof(safe), detail);
     for (char *p = safe; *p; p++) {
@@ -127,9 +130,8 @@ static void refuse_signin(kvp_exchange *ex, const signin *in, kvp_signin_failure
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     char *text = kvp_asprintf(row->message, safe); /* every row has one %s; a test walks them */
 #pragma GCC diagnostic pop
-    char *description =
-        kvp_asprintf("AADSTS%ld: %s Trace ID: %s Correlation ID: %s Timestamp: %s", row->code,
-                     text ? text : "", trace, correlation, when);
+    char *description = kvp_asprintf("AADSTS%ld: %s Trace ID: %s Correlation ID: %s Timestamp: %s",
+                                     row->code, text ? text : "", trace, correlation, when);
     snprintf(uri, sizeof(uri), "%s/error?code=%ld", "https://login.microsoftonline.com", row->code);
     log_signin(ex, in, row->code);
     kvp_exchange_reply_take(
@@ -264,7 +266,8 @@ static bool read_signin(kvp_exchange *ex, bool v1, signin *in)
 
 /*
  * Secrets are made here with 256 random bits, never chosen by people: one SHA-256 is as good as a
- * slow hash against somebody who holds the file, and costs an attacker of the endpoint nothing more.
+ * slow hash against somebody who holds the file, and costs an attacker of the endpoint nothing
+ * more.
  */
 static bool check_secret(kvp_exchange *ex, const signin *in, const kvp_principal *principal)
 {
@@ -410,10 +413,10 @@ void kvp_authority_openid(kvp_exchange *ex)
         ex, 200,
         json_pack("{s:o, s:[s, s], s:o, s:[s], s:[s], s:[s], s:o, s:o, s:[s]}", "token_endpoint",
                   tenant_url(ex, "oauth2/v2.0/token"), "token_endpoint_auth_methods_supported",
-                  "client_secret_post", "private_key_jwt", "jwks_uri", tenant_url(ex, "discovery/v2.0/keys"),
-                  "response_modes_supported", "form_post", "subject_types_supported", "pairwise",
-                  "id_token_signing_alg_values_supported", "RS256", "issuer",
-                  tenant_url(ex, "v2.0"), "authorization_endpoint",
+                  "client_secret_post", "private_key_jwt", "jwks_uri",
+                  tenant_url(ex, "discovery/v2.0/keys"), "response_modes_supported", "form_post",
+                  "subject_types_supported", "pairwise", "id_token_signing_alg_values_supported",
+                  "RS256", "issuer", tenant_url(ex, "v2.0"), "authorization_endpoint",
                   tenant_url(ex, "oauth2/v2.0/authorize"), "response_types_supported", "code"));
 }
 

@@ -11,24 +11,24 @@
 #include <stddef.h>
 
 typedef enum kvp_signin_failure {
-    KVP_SIGNIN_SECRET,     /**< client id */
-    KVP_SIGNIN_CLIENT,     /**< client id */
-    KVP_SIGNIN_TENANT,     /**< tenant */
-    KVP_SIGNIN_PARAMETER,  /**< name of the field */
-    KVP_SIGNIN_CREDENTIAL, /**< grant type */
-    KVP_SIGNIN_GRANT,      /**< grant type */
-    KVP_SIGNIN_SCOPE,      /**< scope */
-    KVP_SIGNIN_RESOURCE,   /**< resource */
-    KVP_SIGNIN_ASSERTION_FORM,        /**< client id, here and below unless said */
-    KVP_SIGNIN_ASSERTION_CLIENT,      /**< `sub` */
+    KVP_SIGNIN_SECRET,           /**< client id */
+    KVP_SIGNIN_CLIENT,           /**< client id */
+    KVP_SIGNIN_TENANT,           /**< tenant */
+    KVP_SIGNIN_PARAMETER,        /**< name of the field */
+    KVP_SIGNIN_CREDENTIAL,       /**< grant type */
+    KVP_SIGNIN_GRANT,            /**< grant type */
+    KVP_SIGNIN_SCOPE,            /**< scope */
+    KVP_SIGNIN_RESOURCE,         /**< resource */
+    KVP_SIGNIN_ASSERTION_FORM,   /**< client id, here and below unless said */
+    KVP_SIGNIN_ASSERTION_CLIENT, /**< `sub` */
     KVP_SIGNIN_ASSERTION_CERTIFICATE,
     KVP_SIGNIN_ASSERTION_SIGNATURE,
-    KVP_SIGNIN_ASSERTION_AUDIENCE,    /**< `aud` */
+    KVP_SIGNIN_ASSERTION_AUDIENCE, /**< `aud` */
     KVP_SIGNIN_ASSERTION_TIME,
     KVP_SIGNIN_ASSERTION_REPLAY,
-    KVP_SIGNIN_FEDERATED_ISSUER,      /**< `iss` */
-    KVP_SIGNIN_FEDERATED_SUBJECT,     /**< `sub` */
-    KVP_SIGNIN_FEDERATED_AUDIENCE,    /**< `aud` */
+    KVP_SIGNIN_FEDERATED_ISSUER,   /**< `iss` */
+    KVP_SIGNIN_FEDERATED_SUBJECT,  /**< `sub` */
+    KVP_SIGNIN_FEDERATED_AUDIENCE, /**< `aud` */
     KVP_SIGNIN_BUSY,
     KVP_SIGNIN_COUNT
 } kvp_signin_failure;
@@ -48,9 +48,9 @@ struct kvp_principal;
  * A new access token for @principal: its text (the caller wipes it), remembered in the daemon's
  * store for the daemon's token lifetime. KVP_ERR_CRYPTO or the store's errors.
  */
-kvp_status kvp_authority_issue(const struct kvp_daemon *daemon, const struct kvp_principal *principal,
-                               const char *resource, char ret_token[KVP_SECRET_SIZE],
-                               kvp_error *reterr);
+kvp_status kvp_authority_issue(const struct kvp_daemon *daemon,
+                               const struct kvp_principal *principal, const char *resource,
+                               char ret_token[KVP_SECRET_SIZE], kvp_error *reterr);
 /** Whether tokens for @resource (made canonical: no port, no slash at its end) are issued. */
 bool kvp_authority_has_resource(const struct kvp_daemon *daemon, char *resource);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks: bearer tokens, and the challenge for those who have none (wire reference, section 2). */
+/* Who asks: bearer tokens, and the challenge for those who have none (wire reference, section 2).
+ */
 #include "vaultd/exchange.h"
 
 #include "base/alloc.h"
@@ -74,8 +75,8 @@ bool kvp_exchange_authenticate(kvp_exchange *ex)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
         return false;
     }
-    kvp_status status = kvp_store_token_find(ex->daemon->store, digest, &ex->daemon->vault,
-                                             &ex->grant, &error);
+    kvp_status status =
+        kvp_store_token_find(ex->daemon->store, digest, &ex->daemon->vault, &ex->grant, &error);
     if (status == KVP_ERR_NOT_FOUND)
         return challenge(ex, KVP_REFUSE_UNKNOWN_TOKEN, "");
     if (status != KVP_OK) {

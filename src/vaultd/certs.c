@@ -119,8 +119,8 @@ static bool add_names(X509 *cert, const char *const *hosts, size_t count)
         bool address = bare_host(hosts[i], bare, sizeof(bare));
         status = kvp_buf_append_fmt(&value, "%s%s:%s", i ? "," : "", address ? "IP" : "DNS", bare);
     }
-    bool ok = status == KVP_OK &&
-              add_extension(cert, cert, NID_subject_alt_name, kvp_buf_str(&value));
+    bool ok =
+        status == KVP_OK && add_extension(cert, cert, NID_subject_alt_name, kvp_buf_str(&value));
     kvp_buf_clear(&value);
     return ok;
 }

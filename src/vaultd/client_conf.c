@@ -7,30 +7,29 @@
 kvp_status kvp_client_conf_format(const kvp_vault_info *vault, const char *url,
                                   const char *client_id, const char *client_secret, kvp_buf *ret)
 {
-    return kvp_buf_append_fmt(ret,
-                              "; Made by keyvaultd for its own vault; relative paths are relative "
-                              "to this file.\n"
-                              "; keyvaultd follows its own address in url and authority, and "
-                              "leaves everything else alone.\n"
-                              "[kvpkcs11]\n"
-                              "audit = file:audit.jsonl\n"
-                              "log = file:kvpkcs11.log\n"
-                              "\n"
-                              "[vault:%s]\n"
-                              "url = %s\n"
-                              "credential = client-secret\n"
-                              "tenant = %s\n"
-                              "client_id = %s\n"
-                              "client_secret = %s\n"
-                              "authority = %s\n"
-                              "ca_file = ca.pem\n"
-                              "%s",
-                              vault->name, url, vault->tenant, client_id, client_secret, url,
-                              /* Its host name does not tell; HMAC and AES-KWP, which only these
-                               * have, came with 7.6. */
-                              vault->kind == KVP_VAULT_HSM
-                                  ? "kind = managed-hsm\napi_version = 7.6\n"
-                                  : "");
+    return kvp_buf_append_fmt(
+        ret,
+        "; Made by keyvaultd for its own vault; relative paths are relative "
+        "to this file.\n"
+        "; keyvaultd follows its own address in url and authority, and "
+        "leaves everything else alone.\n"
+        "[kvpkcs11]\n"
+        "audit = file:audit.jsonl\n"
+        "log = file:kvpkcs11.log\n"
+        "\n"
+        "[vault:%s]\n"
+        "url = %s\n"
+        "credential = client-secret\n"
+        "tenant = %s\n"
+        "client_id = %s\n"
+        "client_secret = %s\n"
+        "authority = %s\n"
+        "ca_file = ca.pem\n"
+        "%s",
+        vault->name, url, vault->tenant, client_id, client_secret, url,
+        /* Its host name does not tell; HMAC and AES-KWP, which only these
+         * have, came with 7.6. */
+        vault->kind == KVP_VAULT_HSM ? "kind = managed-hsm\napi_version = 7.6\n" : "");
 }
 
 /* The length of @line up to its value, when it sets @key; 0 when it does not. */

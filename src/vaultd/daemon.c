@@ -28,8 +28,8 @@ struct kvp_service {
     kvp_keeper *keeper;
     kvp_imds *imds;
     const char *identities[KVP_IDENTITIES_MAX + 1];
-    char url[300];       /* with the port, always: for people */
-    char base_url[300];  /* as identifiers have it: without port 443 */
+    char url[300];      /* with the port, always: for people */
+    char base_url[300]; /* as identifiers have it: without port 443 */
 };
 
 static void add_host(kvp_daemon *daemon, const char *host)
@@ -57,7 +57,8 @@ static void set_hosts(kvp_service *service)
         add_host(d, name);
     snprintf(service->url, sizeof(service->url), "https://%s:%u", service->listener.host, d->port);
     if (d->port == 443)
-        snprintf(service->base_url, sizeof(service->base_url), "https://%s", service->listener.host);
+        snprintf(service->base_url, sizeof(service->base_url), "https://%s",
+                 service->listener.host);
     else
         snprintf(service->base_url, sizeof(service->base_url), "%s", service->url);
 }
@@ -160,7 +161,8 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
     if (status == KVP_OK)
         status = start_front(service, reterr);
     if (status == KVP_OK)
-        status = kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
+        status =
+            kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
     if (status == KVP_OK && options->imds)
         status = start_imds(service, options, reterr);
     if (status != KVP_OK) {

@@ -118,8 +118,8 @@ static kvp_status storage_key(const kvp_datadir *dir, bool make, kvp_seal *ret, 
     }
     if (status == KVP_ERR_NOT_FOUND)
         kvp_error_set(reterr, status,
-                      "the storage key %s is missing: without it the keys in %s cannot be read", path,
-                      dir->path);
+                      "the storage key %s is missing: without it the keys in %s cannot be read",
+                      path, dir->path);
     if (status == KVP_OK)
         status = kvp_file_check_private(path, reterr);
     if (status == KVP_OK && text.len != sizeof(ret->key))
@@ -157,8 +157,8 @@ static kvp_status write_pair(const kvp_datadir *dir, const char *cert_name, cons
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "certificate");
     kvp_status status = kvp_file_write(key_path, pair->key.data, pair->key.len, 0600, reterr);
     if (status == KVP_OK)
-        status = kvp_file_write(cert_path, pair->certificate.data, pair->certificate.len, 0644,
-                                reterr);
+        status =
+            kvp_file_write(cert_path, pair->certificate.data, pair->certificate.len, 0644, reterr);
     return status;
 }
 
@@ -193,8 +193,9 @@ static kvp_status write_conf(const kvp_datadir *dir, const kvp_vault_info *vault
 {
     KVP_CLEANUP(free_text) char *path = kvp_datadir_file(dir, KVP_DATADIR_CONF);
     kvp_buf text = KVP_BUF_INIT_SECRET(0);
-    kvp_status status = path ? kvp_client_conf_format(vault, url, principal->client_id, secret, &text)
-                             : KVP_ERR_NO_MEMORY;
+    kvp_status status =
+        path ? kvp_client_conf_format(vault, url, principal->client_id, secret, &text)
+             : KVP_ERR_NO_MEMORY;
 
     if (status == KVP_OK)
         status = kvp_file_write(path, text.data, text.len, 0600, reterr);
@@ -206,7 +207,8 @@ static kvp_status write_conf(const kvp_datadir *dir, const kvp_vault_info *vault
 static kvp_status initialise(const kvp_datadir *dir, kvp_store *store, kvp_vault_kind kind,
                              const char *url, kvp_error *reterr)
 {
-    kvp_vault_info vault = { .kind = kind, .name = VAULT_NAME,
+    kvp_vault_info vault = { .kind = kind,
+                             .name = VAULT_NAME,
                              .recovery_level = "Recoverable+Purgeable",
                              .recoverable_days = RECOVERABLE_DAYS };
     kvp_principal admin;
@@ -214,8 +216,8 @@ static kvp_status initialise(const kvp_datadir *dir, kvp_store *store, kvp_vault
     char secret[KVP_SECRET_SIZE];
     kvp_status status = kvp_principal_make("administrator", &admin, secret, reterr);
 
-    if (status == KVP_OK && (kvp_ident_uuid(vault.tenant) != KVP_OK ||
-                             kvp_ident_uuid(vault.subscription) != KVP_OK))
+    if (status == KVP_OK &&
+        (kvp_ident_uuid(vault.tenant) != KVP_OK || kvp_ident_uuid(vault.subscription) != KVP_OK))
         status = kvp_error_set(reterr, KVP_ERR_CRYPTO, "no random numbers");
     if (status == KVP_OK)
         status = storage_key(dir, true, &seal, reterr);
@@ -231,8 +233,8 @@ static kvp_status initialise(const kvp_datadir *dir, kvp_store *store, kvp_vault
 }
 
 kvp_status kvp_datadir_open_store(const kvp_datadir *dir, const kvp_vault_kind *kind,
-                                  const char *url, kvp_store **ret_store,
-                                  kvp_vault_info *ret_vault, kvp_error *reterr)
+                                  const char *url, kvp_store **ret_store, kvp_vault_info *ret_vault,
+                                  kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_store_freep) kvp_store *store = NULL;
     KVP_CLEANUP(free_text) char *path = kvp_datadir_file(dir, KVP_DATADIR_STORE);
@@ -310,7 +312,8 @@ kvp_status kvp_datadir_tls(const kvp_datadir *dir, const char *const *hosts, siz
     if (status == KVP_ERR_NOT_FOUND ||
         (status == KVP_OK && !kvp_cert_serves(&server.certificate, hosts, host_count))) {
         kvp_cert_pair_clear(&server);
-        status = read_pair(dir, KVP_DATADIR_AUTHORITY, KVP_DATADIR_AUTHORITY_KEY, &authority, reterr);
+        status =
+            read_pair(dir, KVP_DATADIR_AUTHORITY, KVP_DATADIR_AUTHORITY_KEY, &authority, reterr);
         if (status == KVP_OK)
             status = kvp_cert_make_server(&authority, hosts, host_count, &server, reterr);
         if (status == KVP_OK)

@@ -26,8 +26,8 @@ typedef struct kvp_datadir {
 } kvp_datadir;
 
 /**
- * Take @path for a daemon: made with mode 0700 if missing. KVP_ERR_REFUSED: another daemon has it, or
- * it is full of other things.
+ * Take @path for a daemon: made with mode 0700 if missing. KVP_ERR_REFUSED: another daemon has it,
+ * or it is full of other things.
  */
 kvp_status kvp_datadir_take(const char *path, kvp_datadir *ret_dir, kvp_error *reterr);
 void kvp_datadir_clear(kvp_datadir *dir);
@@ -36,24 +36,27 @@ char *kvp_datadir_file(const kvp_datadir *dir, const char *name) KVP_WARN_UNUSED
 
 /**
  * Open the store, initialising an empty directory first. @kind: NULL = as stored, `vault` if new.
- * @url is what the new kvpkcs11.conf will name. A kind other than the stored one is KVP_ERR_REFUSED.
+ * @url is what the new kvpkcs11.conf will name. A kind other than the stored one is
+ * KVP_ERR_REFUSED.
  */
 kvp_status kvp_datadir_open_store(const kvp_datadir *dir, const kvp_vault_kind *kind,
-                                  const char *url, kvp_store **ret_store,
-                                  kvp_vault_info *ret_vault, kvp_error *reterr);
+                                  const char *url, kvp_store **ret_store, kvp_vault_info *ret_vault,
+                                  kvp_error *reterr);
 
 /** The store of a directory that holds a vault, for admin sub-commands: no lock, no storage key. */
 kvp_status kvp_datadir_admin_store(const char *path, kvp_store **ret_store,
                                    kvp_vault_info *ret_vault, kvp_error *reterr);
 
-/** Read the directory's storage key and unlock @store with it, for sub-commands that touch objects. */
+/** Read the directory's storage key and unlock @store with it, for sub-commands that touch objects.
+ */
 kvp_status kvp_datadir_unlock(const char *path, kvp_store *store, kvp_error *reterr);
 
 /** The TLS certificate, made anew when it is missing, runs out, or lacks one of @hosts. */
 kvp_status kvp_datadir_tls(const kvp_datadir *dir, const char *const *hosts, size_t host_count,
                            kvp_cert_pair *ret_pair, kvp_error *reterr);
 
-/** Have kvpkcs11.conf name @url. A file that was removed is not made again: its secret is unknown. */
+/** Have kvpkcs11.conf name @url. A file that was removed is not made again: its secret is unknown.
+ */
 kvp_status kvp_datadir_retarget(const kvp_datadir *dir, const char *name, const char *url,
                                 kvp_error *reterr);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a request: the checks in the order in which the service makes them, then the handler. */
+/* The life of a request: the checks in the order in which the service makes them, then the handler.
+ */
 #include "config.h"
 
 #include "vaultd/exchange.h"
@@ -15,9 +16,9 @@
 #include <string.h>
 
 const char *const kvp_api_versions[] = {
-    "7.0",           "7.1-preview", "7.1",           "7.2-preview",        "7.2",
-    "7.3-preview",   "7.3",         "7.4-preview.1", "7.4",                "7.5-preview.1",
-    "7.5",           "7.6-preview.1", "7.6-preview.2", "7.6",              "2025-06-01-preview",
+    "7.0",         "7.1-preview",   "7.1",           "7.2-preview", "7.2",
+    "7.3-preview", "7.3",           "7.4-preview.1", "7.4",         "7.5-preview.1",
+    "7.5",         "7.6-preview.1", "7.6-preview.2", "7.6",         "2025-06-01-preview",
     "2025-07-01",
 };
 const size_t kvp_api_version_count = KVP_ARRAY_LEN(kvp_api_versions);
@@ -77,9 +78,10 @@ static bool check_names(kvp_exchange *ex)
 }
 
 /*
- * `/keys/NAME` of the request: what the scope of a role assignment would name. Issuers and the like,
- * whose collection stands second in the path, keep both words, so that a role for a certificate of
- * the same name does not reach them; the routes of roles name their scope before `providers`.
+ * `/keys/NAME` of the request: what the scope of a role assignment would name. Issuers and the
+ * like, whose collection stands second in the path, keep both words, so that a role for a
+ * certificate of the same name does not reach them; the routes of roles name their scope before
+ * `providers`.
  */
 static void resource_path(const kvp_exchange *ex, char *dst, size_t size)
 {
@@ -95,7 +97,8 @@ static void resource_path(const kvp_exchange *ex, char *dst, size_t size)
     else if (strncmp(second, "{name}", second_len) == 0)
         snprintf(dst, size, "/%.*s/%s", (int)first, pattern, ex->name);
     else
-        snprintf(dst, size, "/%.*s/%.*s/%s", (int)first, pattern, (int)second_len, second, ex->name);
+        snprintf(dst, size, "/%.*s/%.*s/%s", (int)first, pattern, (int)second_len, second,
+                 ex->name);
 }
 
 /* A role for an object counts for it while it is deleted, too. */
@@ -128,10 +131,9 @@ static bool authorize(kvp_exchange *ex)
     if (ex->local)
         return true;
     resource_path(ex, path, sizeof(path));
-    const kvp_assignment *found =
-        kvp_role_authorize(ex->daemon->store, vault, &ex->grant,
-                           scope_path(path, scope, sizeof(scope)), action,
-                           hsm ? NULL : ex->route->alternative);
+    const kvp_assignment *found = kvp_role_authorize(ex->daemon->store, vault, &ex->grant,
+                                                     scope_path(path, scope, sizeof(scope)), action,
+                                                     hsm ? NULL : ex->route->alternative);
     if (found) {
         snprintf(ex->assignment, sizeof(ex->assignment), "%s", found->id);
         return true;
@@ -145,7 +147,8 @@ static bool authorize(kvp_exchange *ex)
     return false;
 }
 
-/* The key and the secret of a certificate are made, changed and deleted by way of the certificate. */
+/* The key and the secret of a certificate are made, changed and deleted by way of the certificate.
+ */
 static bool check_managed(kvp_exchange *ex)
 {
     bool key = strstr(ex->route->pattern, "keys/") != NULL;
@@ -155,9 +158,9 @@ static bool check_managed(kvp_exchange *ex)
 
     if (!(ex->route->flags & KVP_ROUTE_UNMANAGED) || kvp_exchange_is_hsm(ex))
         return true;
-    kvp_status status = kvp_store_object_state(ex->daemon->store, &ex->daemon->vault,
-                                               key ? KVP_OBJECT_KEY : KVP_OBJECT_SECRET, ex->name,
-                                               &state, &error);
+    kvp_status status =
+        kvp_store_object_state(ex->daemon->store, &ex->daemon->vault,
+                               key ? KVP_OBJECT_KEY : KVP_OBJECT_SECRET, ex->name, &state, &error);
     if (status == KVP_ERR_NOT_FOUND || (status == KVP_OK && !state.managed))
         return true;
     /* KeyDelete, SecretDelete: the word behind the collection, as the recorded refusal has it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Durations of rotation policies: ISO 8601, years, months and days only (wire reference, section 4.3). */
+/* Durations of rotation policies: ISO 8601, years, months and days only (wire reference,
+ * section 4.3). */
 #ifndef KVP_VAULTD_DURATION_H
 #define KVP_VAULTD_DURATION_H
 
@@ -15,8 +16,8 @@ typedef struct kvp_duration {
 bool kvp_duration_parse(const char *text, kvp_duration *ret);
 
 /**
- * @seconds (Unix, not before 1970) moved by @sign (1 or -1) times the duration. Months are counted in
- * the calendar: a day that a month has not becomes its last one.
+ * @seconds (Unix, not before 1970) moved by @sign (1 or -1) times the duration. Months are counted
+ * in the calendar: a day that a month has not becomes its last one.
  */
 int64_t kvp_duration_apply(int64_t seconds, const kvp_duration *duration, int sign);
 

@@ -42,9 +42,10 @@ typedef struct kvp_engine_key {
     const kvp_engine_curve *curve; /**< EC only */
     EVP_PKEY *pkey;                /**< RSA, EC */
     uint8_t secret[KVP_ENGINE_OCT_MAX];
-    size_t secret_len;             /**< oct only */
-    struct kvp_token_key *in_token; /**< owned; set: pkey is the public half, the rest is in a token */
-    int refs;                      /**< touched with atomic built-ins only */
+    size_t secret_len; /**< oct only */
+    struct kvp_token_key
+        *in_token; /**< owned; set: pkey is the public half, the rest is in a token */
+    int refs;      /**< touched with atomic built-ins only */
 } kvp_engine_key;
 
 kvp_engine_key *kvp_engine_key_ref(kvp_engine_key *key);
@@ -63,8 +64,9 @@ kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_ke
                                     kvp_error *reterr);
 
 /**
- * A key whose private half is in a token: @take_pkey is its public half, @take_token what the token's
- * functions need. Both are taken on success; on failure @take_pkey is freed and @take_token is not.
+ * A key whose private half is in a token: @take_pkey is its public half, @take_token what the
+ * token's functions need. Both are taken on success; on failure @take_pkey is freed and @take_token
+ * is not.
  */
 kvp_status kvp_engine_adopt(kvp_engine_kind kind, EVP_PKEY *take_pkey,
                             const kvp_engine_curve *curve, struct kvp_token_key *take_token,
@@ -131,18 +133,18 @@ typedef struct kvp_algorithm_ops {
 
 /** A row an algorithm of the service (wire reference, section 5). */
 struct kvp_algorithm {
-    const char *name;     /**< `RS256` */
-    unsigned uses;        /**< KVP_USE_ bits */
+    const char *name; /**< `RS256` */
+    unsigned uses;    /**< KVP_USE_ bits */
     kvp_engine_kind kind;
-    const char *digest;   /**< OpenSSL's name; NULL = none */
-    unsigned digest_len;  /**< exact bytes of the value to sign; 0 = free */
-    const char *curve;    /**< the only curve it goes with, or NULL */
-    unsigned key_bits;    /**< the only size it goes with, or 0 */
-    int padding;          /**< RSA_…_PADDING */
-    unsigned overhead;    /**< RSA encryption: the value is at most modulus bytes minus this */
-    const char *cipher;   /**< AES: `CBC`, `GCM`, `WRAP`, `WRAP-PAD`; the size comes from the key */
-    bool pkcs7;           /**< AES-CBC: pad (PKCS#7) */
-    const char *since;    /**< first api-version that has it, or NULL */
+    const char *digest;  /**< OpenSSL's name; NULL = none */
+    unsigned digest_len; /**< exact bytes of the value to sign; 0 = free */
+    const char *curve;   /**< the only curve it goes with, or NULL */
+    unsigned key_bits;   /**< the only size it goes with, or 0 */
+    int padding;         /**< RSA_…_PADDING */
+    unsigned overhead;   /**< RSA encryption: the value is at most modulus bytes minus this */
+    const char *cipher;  /**< AES: `CBC`, `GCM`, `WRAP`, `WRAP-PAD`; the size comes from the key */
+    bool pkcs7;          /**< AES-CBC: pad (PKCS#7) */
+    const char *since;   /**< first api-version that has it, or NULL */
     const kvp_algorithm_ops *ops;
 };
 extern const kvp_algorithm kvp_algorithms[];
@@ -151,7 +153,8 @@ extern const size_t kvp_algorithm_count;
 const kvp_algorithm *kvp_algorithm_find(const char *name);
 
 extern const kvp_algorithm_ops kvp_ops_rsa_sign, kvp_ops_ec_sign, kvp_ops_hmac;
-extern const kvp_algorithm_ops kvp_ops_rsa_cipher, kvp_ops_aes_cbc, kvp_ops_aes_gcm, kvp_ops_aes_wrap;
+extern const kvp_algorithm_ops kvp_ops_rsa_cipher, kvp_ops_aes_cbc, kvp_ops_aes_gcm,
+    kvp_ops_aes_wrap;
 
 /**
  * Use a key. The caller has matched @alg with the key's kind, curve and size. @ret is appended to;
@@ -161,9 +164,9 @@ extern const kvp_algorithm_ops kvp_ops_rsa_cipher, kvp_ops_aes_cbc, kvp_ops_aes_
 kvp_status kvp_engine_sign(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
                            size_t len, kvp_buf *ret, kvp_error *reterr);
 /** A signature that is wrong, of whatever length, is KVP_OK and false. */
-kvp_status kvp_engine_verify(const kvp_algorithm *alg, const kvp_engine_key *key,
-                             const void *value, size_t len, const void *sig, size_t sig_len,
-                             bool *ret_valid, kvp_error *reterr);
+kvp_status kvp_engine_verify(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
+                             size_t len, const void *sig, size_t sig_len, bool *ret_valid,
+                             kvp_error *reterr);
 /** @extra: iv in (CBC) or out (GCM), aad in, tag out. */
 kvp_status kvp_engine_encrypt(const kvp_algorithm *alg, const kvp_engine_key *key,
                               const void *value, size_t len, kvp_engine_extra *extra, kvp_buf *ret,

@@ -42,7 +42,8 @@ static bool rsa_configure(EVP_PKEY_CTX *ctx, const kvp_algorithm *alg)
 {
     unsigned off = 0;
     OSSL_PARAM explicit_rejection[] = {
-        /* The service answers an error for bad padding, where newer OpenSSL would make up a text. */
+        /* The service answers an error for bad padding, where newer OpenSSL would make up a text.
+         */
         OSSL_PARAM_construct_uint("implicit-rejection", &off),
         OSSL_PARAM_construct_end(),
     };
@@ -241,7 +242,8 @@ static kvp_status unwrap(const kvp_algorithm *alg, const kvp_engine_key *key, co
     bool padded = strcmp(alg->cipher, "WRAP-PAD") == 0;
 
     if (len % 8 || len < (padded ? 16 : 24))
-        return bad_length(reterr, alg, "value", len, "requires a multiple of 8, longer than a block");
+        return bad_length(reterr, alg, "value", len,
+                          "requires a multiple of 8, longer than a block");
     KVP_CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = aes_begin(alg, key, NULL, false);
     if (!ctx)
         return kvp_engine_failed(reterr, "AES key wrap");

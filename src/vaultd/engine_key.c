@@ -25,7 +25,8 @@ kvp_status kvp_engine_failed(kvp_error *reterr, const char *what)
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
     ERR_clear_error();
-    return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: %s", what, reason ? reason : "OpenSSL failed");
+    return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: %s", what,
+                         reason ? reason : "OpenSSL failed");
 }
 
 kvp_engine_key *kvp_engine_key_ref(kvp_engine_key *key)
@@ -154,8 +155,8 @@ kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_ke
 
 void kvp_engine_rsa_parts_clear(kvp_engine_rsa_parts *parts)
 {
-    kvp_buf *all[] = { &parts->n, &parts->e, &parts->d, &parts->p, &parts->q, &parts->dp,
-                       &parts->dq, &parts->qi };
+    kvp_buf *all[] = { &parts->n, &parts->e,  &parts->d,  &parts->p,
+                       &parts->q, &parts->dp, &parts->dq, &parts->qi };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(all); i++)
         kvp_buf_clear(all[i]);
@@ -175,7 +176,8 @@ static kvp_status pkey_from(const char *type, OSSL_PARAM_BLD *bld, EVP_PKEY **re
                             kvp_error *reterr)
 {
     KVP_CLEANUP(OSSL_PARAM_freep) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
-    KVP_CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    KVP_CLEANUP(EVP_PKEY_CTX_freep)
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     KVP_CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = NULL;
 
     if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1)
@@ -190,8 +192,8 @@ static kvp_status pkey_from(const char *type, OSSL_PARAM_BLD *bld, EVP_PKEY **re
         return kvp_engine_failed(reterr, "checking a key");
     if (EVP_PKEY_check(check) != 1) {
         ERR_clear_error();
-        return kvp_error_set(reterr, KVP_ERR_INVALID, "the numbers of the %s key do not fit together",
-                             type);
+        return kvp_error_set(reterr, KVP_ERR_INVALID,
+                             "the numbers of the %s key do not fit together", type);
     }
     *ret_pkey = KVP_STEAL(pkey);
     return KVP_OK;
@@ -204,10 +206,14 @@ kvp_status kvp_engine_import_rsa(const kvp_engine_rsa_parts *parts, kvp_engine_k
         const char *name;
         const kvp_buf *buf;
     } numbers[] = {
-        { OSSL_PKEY_PARAM_RSA_N, &parts->n },          { OSSL_PKEY_PARAM_RSA_E, &parts->e },
-        { OSSL_PKEY_PARAM_RSA_D, &parts->d },          { OSSL_PKEY_PARAM_RSA_FACTOR1, &parts->p },
-        { OSSL_PKEY_PARAM_RSA_FACTOR2, &parts->q },    { OSSL_PKEY_PARAM_RSA_EXPONENT1, &parts->dp },
-        { OSSL_PKEY_PARAM_RSA_EXPONENT2, &parts->dq }, { OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &parts->qi },
+        { OSSL_PKEY_PARAM_RSA_N, &parts->n },
+        { OSSL_PKEY_PARAM_RSA_E, &parts->e },
+        { OSSL_PKEY_PARAM_RSA_D, &parts->d },
+        { OSSL_PKEY_PARAM_RSA_FACTOR1, &parts->p },
+        { OSSL_PKEY_PARAM_RSA_FACTOR2, &parts->q },
+        { OSSL_PKEY_PARAM_RSA_EXPONENT1, &parts->dp },
+        { OSSL_PKEY_PARAM_RSA_EXPONENT2, &parts->dq },
+        { OSSL_PKEY_PARAM_RSA_COEFFICIENT1, &parts->qi },
     };
     BIGNUM *bn[KVP_ARRAY_LEN(numbers)] = { NULL };
     KVP_CLEANUP(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
@@ -223,8 +229,8 @@ kvp_status kvp_engine_import_rsa(const kvp_engine_rsa_parts *parts, kvp_engine_k
     /* 1024 bits are not made any more, but still taken in (recorded in 2024). */
     if (status == KVP_OK && BN_num_bits(bn[0]) != 1024 &&
         !rsa_size_is_offered((unsigned)BN_num_bits(bn[0])))
-        status = kvp_error_set(reterr, KVP_ERR_INVALID, "Unsupported key size: %d.",
-                               BN_num_bits(bn[0]));
+        status =
+            kvp_error_set(reterr, KVP_ERR_INVALID, "Unsupported key size: %d.", BN_num_bits(bn[0]));
     if (status == KVP_OK && (BN_num_bits(bn[1]) > 256 || BN_num_bits(bn[2]) > BN_num_bits(bn[0])))
         status = kvp_error_set(reterr, KVP_ERR_INVALID, "the exponents do not fit the modulus");
     for (size_t i = 3; i < KVP_ARRAY_LEN(numbers) && status == KVP_OK; i++) {
@@ -294,8 +300,8 @@ static const kvp_engine_curve *curve_of(EVP_PKEY *pkey)
     char name[64];
     size_t len = 0;
 
-    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof(name), &len) !=
-        1)
+    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof(name),
+                                       &len) != 1)
         return NULL;
     for (size_t i = 0; i < kvp_engine_curve_count; i++) {
         if (strcmp(kvp_engine_curves[i].openssl, name) == 0)
@@ -315,7 +321,8 @@ kvp_status kvp_engine_load(kvp_engine_kind kind, const void *data, size_t len,
     KVP_CLEANUP(PKCS8_PRIV_KEY_INFO_freep)
     PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)len);
     KVP_CLEANUP(EVP_PKEY_freep) EVP_PKEY *pkey = info ? EVP_PKCS82PKEY(info) : NULL;
-    if (!pkey || EVP_PKEY_get_base_id(pkey) != (kind == KVP_ENGINE_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC)) {
+    if (!pkey ||
+        EVP_PKEY_get_base_id(pkey) != (kind == KVP_ENGINE_RSA ? EVP_PKEY_RSA : EVP_PKEY_EC)) {
         ERR_clear_error();
         return kvp_error_set(reterr, KVP_ERR_PARSE, "a stored private key cannot be read");
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Signatures and MACs (wire reference, section 5.1). The value is a digest; nothing is hashed here but by HMAC. */
+/* Signatures and MACs (wire reference, section 5.1). The value is a digest; nothing is hashed here
+ * but by HMAC. */
 #include "vaultd/engine.h"
 
 #include <openssl/bn.h>
@@ -33,9 +34,10 @@ static kvp_status rsa_check_length(const kvp_algorithm *alg, const kvp_engine_ke
 
     if (alg->digest || (len >= 1 && len <= max))
         return KVP_OK;
-    return kvp_error_set(reterr, KVP_ERR_INVALID,
-                         "Invalid length of 'value': %zu bytes. %s takes 1 to %zu bytes with this key.",
-                         len, alg->name, max);
+    return kvp_error_set(
+        reterr, KVP_ERR_INVALID,
+        "Invalid length of 'value': %zu bytes. %s takes 1 to %zu bytes with this key.", len,
+        alg->name, max);
 }
 
 static kvp_status rsa_sign(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,

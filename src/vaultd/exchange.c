@@ -37,8 +37,9 @@ void kvp_exchange_free(kvp_exchange *ex)
         return;
     if (ex->authorization)
         kvp_wipe(ex->authorization, strlen(ex->authorization));
-    char *owned[] = { ex->method, ex->target,     ex->host,  ex->authorization,
-                      ex->user_agent, ex->client_request_id, ex->parts };
+    char *owned[] = { ex->method,        ex->target,     ex->host,
+                      ex->authorization, ex->user_agent, ex->client_request_id,
+                      ex->parts };
     for (size_t i = 0; i < KVP_ARRAY_LEN(owned); i++)
         kvp_free(owned[i]);
     for (size_t i = 0; i < ex->header_count; i++)
@@ -132,8 +133,8 @@ bool kvp_exchange_query(const kvp_exchange *ex, const char *name, char *dst, siz
             if (value)
                 *value++ = '\0';
             if (kvp_exchange_unescape(pair, true) && strlen(pair) == name_len &&
-                kvp_ident_casecmp(pair, name) == 0 && value &&
-                kvp_exchange_unescape(value, true) && strlen(value) < size) {
+                kvp_ident_casecmp(pair, name) == 0 && value && kvp_exchange_unescape(value, true) &&
+                strlen(value) < size) {
                 memcpy(dst, value, strlen(value) + 1);
                 return true;
             }

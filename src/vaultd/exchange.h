@@ -22,21 +22,22 @@
 #define KVP_EXCHANGE_SEGMENTS 6                    /**< of the longest path */
 #define KVP_EXCHANGE_HEADERS 24
 #define KVP_HOSTS_MAX 6
-#define KVP_ID_SIZE 640                            /**< of any identifier we write, with the NUL */
+#define KVP_ID_SIZE 640 /**< of any identifier we write, with the NUL */
 
 /** What all requests share; constant while requests are served. */
 typedef struct kvp_daemon {
     kvp_store *store;
     kvp_key_cache *cache;
     kvp_usage_log *log;
-    kvp_vault_info vault;        /**< the default one; in an exchange the one asked for */
-    char hosts[KVP_HOSTS_MAX][256]; /**< names we are reached under, as a URL has them; the first is the canonical one */
+    kvp_vault_info vault;           /**< the default one; in an exchange the one asked for */
+    char hosts[KVP_HOSTS_MAX][256]; /**< names we are reached under, as a URL has them; the first is
+                                       the canonical one */
     size_t host_count;
     unsigned port;
     int token_lifetime_s;
-    kvp_token *token;            /**< home of -HSM keys; NULL = they live as the others do */
-    kvp_faults *faults;          /**< NULL = none can be ordered */
-    kvp_throttle *throttle;      /**< NULL = nothing is throttled */
+    kvp_token *token;       /**< home of -HSM keys; NULL = they live as the others do */
+    kvp_faults *faults;     /**< NULL = none can be ordered */
+    kvp_throttle *throttle; /**< NULL = nothing is throttled */
 } kvp_daemon;
 
 typedef struct kvp_route kvp_route;
@@ -44,59 +45,60 @@ typedef struct kvp_route kvp_route;
 typedef struct kvp_exchange {
     /** The daemon as this request sees it: its vault is the one that the Host names. */
     const kvp_daemon *daemon;
-    kvp_daemon view;             /**< what daemon points to */
-    bool local;                  /**< by an admin sub-command: whoever has the directory may all */
+    kvp_daemon view; /**< what daemon points to */
+    bool local;      /**< by an admin sub-command: whoever has the directory may all */
 
     /* What came. Owned strings; NULL = the header is absent. */
     char *method;
-    char *target;                /**< path and query as they stood in the request line */
-    char *host;                  /**< Host */
-    char *authorization;         /**< wiped with the exchange */
+    char *target;        /**< path and query as they stood in the request line */
+    char *host;          /**< Host */
+    char *authorization; /**< wiped with the exchange */
     char *user_agent;
     char *client_request_id;
-    char peer[64];               /**< the client's address */
+    char peer[64]; /**< the client's address */
     bool peer_is_v6;
-    const char *tls_version;     /**< `TLS1_3`, "" without TLS */
-    kvp_buf body;                /**< a secret buffer */
-    bool body_too_large;         /**< body was not kept */
+    const char *tls_version; /**< `TLS1_3`, "" without TLS */
+    kvp_buf body;            /**< a secret buffer */
+    bool body_too_large;     /**< body was not kept */
 
     /* What was read from it. Strings live in parts. */
-    char base_url[300];          /**< `https://HOST[:PORT]` as the client sees us */
-    char host_name[256];         /**< HOST of base_url */
-    char *parts;                 /**< owned, cut into segments and query */
+    char base_url[300];  /**< `https://HOST[:PORT]` as the client sees us */
+    char host_name[256]; /**< HOST of base_url */
+    char *parts;         /**< owned, cut into segments and query */
     const char *segments[KVP_EXCHANGE_SEGMENTS];
-    size_t segment_count;        /**< more than the array: no route has so many */
-    const char *query;           /**< undecoded, "" if none */
-    const kvp_route *route;      /**< NULL until one matched */
-    const char *name, *version;  /**< from the route's pattern, decoded; "" if none */
+    size_t segment_count;       /**< more than the array: no route has so many */
+    const char *query;          /**< undecoded, "" if none */
+    const kvp_route *route;     /**< NULL until one matched */
+    const char *name, *version; /**< from the route's pattern, decoded; "" if none */
     char api_version[32];
-    int api_rank;                /**< of kvp_api_rank, grows with newer versions */
-    json_t *json;                /**< the body; an object, or NULL where the route takes none */
-    kvp_grant grant;             /**< valid once authenticated */
+    int api_rank;    /**< of kvp_api_rank, grows with newer versions */
+    json_t *json;    /**< the body; an object, or NULL where the route takes none */
+    kvp_grant grant; /**< valid once authenticated */
     bool authenticated;
     char assignment[KVP_UUID_SIZE]; /**< what authorized it */
 
     /* What goes back. */
-    int status;                  /**< 0 until decided */
-    kvp_buf reply;               /**< a secret buffer: plaintexts pass through it */
+    int status;    /**< 0 until decided */
+    kvp_buf reply; /**< a secret buffer: plaintexts pass through it */
     struct {
         const char *name;
         char *value;
     } headers[KVP_EXCHANGE_HEADERS];
     size_t header_count;
     char request_id[KVP_UUID_SIZE];
-    char error_message[512];     /**< for the usage log */
-    const char *algorithm;       /**< for the usage log; constant text */
-    char subject[KVP_ID_SIZE];          /**< identifier of what was used, for the usage log */
+    char error_message[512];   /**< for the usage log */
+    const char *algorithm;     /**< for the usage log; constant text */
+    char subject[KVP_ID_SIZE]; /**< identifier of what was used, for the usage log */
     int64_t started_us;
-    kvp_fault *fault;            /**< owned; NULL in ordinary life */
+    kvp_fault *fault; /**< owned; NULL in ordinary life */
 } kvp_exchange;
 
 kvp_exchange *kvp_exchange_new(const kvp_daemon *daemon);
 void kvp_exchange_free(kvp_exchange *ex);
 KVP_DEFINE_FREEP(kvp_exchange, kvp_exchange_free);
 
-/** Read base_url, segments and query from target and host. False: no memory, or a malformed escape. */
+/** Read base_url, segments and query from target and host. False: no memory, or a malformed escape.
+ */
 bool kvp_exchange_parse(kvp_exchange *ex);
 
 /* vaults.c */
@@ -106,12 +108,14 @@ bool kvp_exchange_parse(kvp_exchange *ex);
  * is none of ours. False: there is no vault NAME, or the store cannot be read; @ret_error tells.
  */
 bool kvp_exchange_select_vault(kvp_exchange *ex, kvp_error *ret_error);
-/** Copy the first label of @host when the rest is one of @daemon's DNS names; false when it is not. */
+/** Copy the first label of @host when the rest is one of @daemon's DNS names; false when it is not.
+ */
 bool kvp_daemon_vault_label(const kvp_daemon *daemon, const char *host, char *dst, size_t size);
 
 /**
  * The whole life of a request: authenticate, find the route, check, authorize, handle; then the
- * headers every answer has and the line in the usage log. Never fails: what goes wrong is an answer.
+ * headers every answer has and the line in the usage log. Never fails: what goes wrong is an
+ * answer.
  */
 void kvp_exchange_run(kvp_exchange *ex);
 
@@ -120,13 +124,15 @@ bool kvp_exchange_query(const kvp_exchange *ex, const char *name, char *dst, siz
 /** Undo %XX (and, for forms, '+') in place; false on a malformed escape or an encoded NUL. */
 bool kvp_exchange_unescape(char *text, bool form);
 
-/** Add a header of the answer; @name is constant text. Copies @value; failure makes the answer a 500. */
+/** Add a header of the answer; @name is constant text. Copies @value; failure makes the answer a
+ * 500. */
 void kvp_exchange_header(kvp_exchange *ex, const char *name, const char *value);
 
 /** Answer with a document, which is taken. NULL (out of memory) answers 500. */
 void kvp_exchange_reply_take(kvp_exchange *ex, int status, json_t *document);
 
-/** Answer 500 for a failure inside, with a line for the operator; 404 where @error says not found is the caller's. */
+/** Answer 500 for a failure inside, with a line for the operator; 404 where @error says not found
+ * is the caller's. */
 void kvp_exchange_failed(kvp_exchange *ex, const kvp_error *error);
 
 /** Whether the vault is a Managed HSM. */
@@ -146,10 +152,12 @@ bool kvp_member_boolean(kvp_exchange *ex, const json_t *object, const char *name
 bool kvp_member_bytes(kvp_exchange *ex, const json_t *object, const char *name, bool required,
                       kvp_buf *ret);
 /** Borrowed; NULL when absent. */
-bool kvp_member_object(kvp_exchange *ex, const json_t *object, const char *name, const json_t **ret);
+bool kvp_member_object(kvp_exchange *ex, const json_t *object, const char *name,
+                       const json_t **ret);
 bool kvp_member_array(kvp_exchange *ex, const json_t *object, const char *name, const json_t **ret);
 
-/** Text of @document, compact, appended to @ret; keys sorted for a Managed HSM, else in their order. */
+/** Text of @document, compact, appended to @ret; keys sorted for a Managed HSM, else in their
+ * order. */
 kvp_status kvp_json_write(const json_t *document, bool sorted, kvp_buf *ret);
 /** A JSON string of @len bytes as base64url; NULL without memory. */
 json_t *kvp_json_base64url(const void *data, size_t len);

@@ -23,9 +23,10 @@
 const char *const kvp_fault_action_names[KVP_FAULT_ACTION_COUNT] = { "none", "status", "malformed",
                                                                      "truncate", "reset" };
 
-/** The orders are immutable JSON, checked when they came, and shared by the exchanges that took them. */
+/** The orders are immutable JSON, checked when they came, and shared by the exchanges that took
+ * them. */
 struct kvp_fault {
-    json_t *order;               /* owned by this copy alone */
+    json_t *order; /* owned by this copy alone */
     kvp_fault_action action;
     bool after;
     int status;
@@ -41,8 +42,10 @@ typedef struct entry {
 
 struct kvp_faults {
     kvp_lock lock;
-    entry *first; KVP_GUARDED_BY(lock)
-    size_t count; KVP_GUARDED_BY(lock)
+    entry *first;
+    KVP_GUARDED_BY(lock)
+    size_t count;
+    KVP_GUARDED_BY(lock)
 };
 
 kvp_faults *kvp_faults_new(void)
@@ -126,7 +129,8 @@ static bool check_headers(kvp_exchange *ex, const json_t *order)
         return false;
     if (json_object_size(headers) > HEADERS_MAX)
         return refuse_member(ex, "headers");
-    json_object_foreach((json_t *)(uintptr_t)headers, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)headers, name, value)
+    {
         const char *text = json_string_value(value);
         if (!text || !*name || strpbrk(text, "\r\n") || strpbrk(name, "\r\n: "))
             return refuse_member(ex, "headers");
@@ -159,8 +163,7 @@ static bool read_action(kvp_exchange *ex, const json_t *order, kvp_fault *fault)
     int action = 0;
     while (action < KVP_FAULT_ACTION_COUNT && strcmp(kvp_fault_action_names[action], name) != 0)
         action++;
-    if (action == KVP_FAULT_ACTION_COUNT ||
-        (action == KVP_FAULT_STATUS) != (fault->status != 0))
+    if (action == KVP_FAULT_ACTION_COUNT || (action == KVP_FAULT_STATUS) != (fault->status != 0))
         return refuse_member(ex, "action");
     if (strcmp(when, "before") != 0 && strcmp(when, "after") != 0)
         return refuse_member(ex, "when");
@@ -321,9 +324,9 @@ static const char *code_of(int status)
     static const struct {
         int status;
         const char *code;
-    } codes[] = { { 401, "Unauthorized" },        { 403, "Forbidden" },
-                  { 404, "NotFound" },            { 409, "Conflict" },
-                  { 429, "Throttled" },           { 500, "InternalServerError" },
+    } codes[] = { { 401, "Unauthorized" },      { 403, "Forbidden" },
+                  { 404, "NotFound" },          { 409, "Conflict" },
+                  { 429, "Throttled" },         { 500, "InternalServerError" },
                   { 503, "ServiceUnavailable" } };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(codes); i++) {
@@ -333,7 +336,8 @@ static const char *code_of(int status)
     return "Fault";
 }
 
-/* The order's own answer: a text as it stands, any other JSON written out, an error if there is none. */
+/* The order's own answer: a text as it stands, any other JSON written out, an error if there is
+ * none. */
 static void answer(kvp_exchange *ex, const kvp_fault *fault)
 {
     const json_t *body = json_object_get(fault->order, "body");
@@ -361,7 +365,8 @@ static void add_ordered_headers(kvp_exchange *ex, const kvp_fault *fault)
     const char *name;
 
     /* The names live as long as the order, which the exchange owns. One of ours gives way. */
-    json_object_foreach(headers, name, value) {
+    json_object_foreach(headers, name, value)
+    {
         for (size_t i = 0; i < ex->header_count; i++) {
             if (kvp_ident_casecmp(ex->headers[i].name, name) != 0)
                 continue;
@@ -395,7 +400,8 @@ bool kvp_faults_before(kvp_exchange *ex)
         ex->status = 500; /* nobody will see it but the usage log */
         return true;
     }
-    /* The checks go their own way: what was matched here is found again, at its place among them. */
+    /* The checks go their own way: what was matched here is found again, at its place among them.
+     */
     ex->route = NULL;
     ex->name = ex->version = "";
     return false;

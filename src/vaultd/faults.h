@@ -6,10 +6,10 @@
  *
  * One fault: {"match": {"method", "path", "operation"}, "times", "delay_ms", "action", "status",
  * "headers", "body", "when"}; all members may be left out. `path` is a glob over the whole path,
- * `operation` an operationName of the usage log. `action` is none (only the delay), status, malformed,
- * truncate or reset; with `status` it need not be given. `when` says for status and reset whether the
- * operation is done first: "before" (the default: it is not) or "after". Several faults may be
- * queued at once: {"faults": […]}.
+ * `operation` an operationName of the usage log. `action` is none (only the delay), status,
+ * malformed, truncate or reset; with `status` it need not be given. `when` says for status and
+ * reset whether the operation is done first: "before" (the default: it is not) or "after". Several
+ * faults may be queued at once: {"faults": […]}.
  */
 #ifndef KVP_VAULTD_FAULTS_H
 #define KVP_VAULTD_FAULTS_H
@@ -38,10 +38,12 @@ void kvp_faults_free(kvp_faults *faults);
 typedef struct kvp_fault kvp_fault;
 /** Accepts NULL. */
 void kvp_fault_free(kvp_fault *fault);
-/** What the front is to do with the connection: KVP_FAULT_TRUNCATE, KVP_FAULT_RESET, or none; @fault may be NULL. */
+/** What the front is to do with the connection: KVP_FAULT_TRUNCATE, KVP_FAULT_RESET, or none;
+ * @fault may be NULL. */
 kvp_fault_action kvp_fault_on_wire(const kvp_fault *fault);
 
-/** Give the exchange its fault, if one is queued for it, and wait its delay. True: it has its answer. */
+/** Give the exchange its fault, if one is queued for it, and wait its delay. True: it has its
+ * answer. */
 bool kvp_faults_before(struct kvp_exchange *ex);
 /** Spoil the answer as the exchange's fault says; after the headers were added. */
 void kvp_faults_after(struct kvp_exchange *ex);

@@ -55,8 +55,8 @@ static bool write_all(int fd, const char *data, size_t len)
 static bool sync_directory(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *dir = slash ? kvp_strndup(path, slash == path ? 1 : (size_t)(slash - path))
-                      : kvp_strdup(".");
+    char *dir =
+        slash ? kvp_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : kvp_strdup(".");
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     bool ok = fd >= 0 && fsync(fd) == 0;
 

@@ -8,10 +8,12 @@
 
 #include <stdbool.h>
 
-/** The whole content, appended to @ret. KVP_ERR_NOT_FOUND when there is no such file, else KVP_ERR_IO. */
+/** The whole content, appended to @ret. KVP_ERR_NOT_FOUND when there is no such file, else
+ * KVP_ERR_IO. */
 kvp_status kvp_file_read(const char *path, kvp_buf *ret, kvp_error *reterr);
 
-/** Replace (or make) @path by rename: whoever reads sees the old or the new content; on disk at return. */
+/** Replace (or make) @path by rename: whoever reads sees the old or the new content; on disk at
+ * return. */
 kvp_status kvp_file_write(const char *path, const void *data, size_t len, unsigned mode,
                           kvp_error *reterr);
 

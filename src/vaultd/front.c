@@ -26,16 +26,16 @@
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
-#define STOP_WAIT_MS 60000      /* a large RSA key takes its time on a busy machine */
-#define FLUSH_WAIT_MS 30000    /* for a client that does not read its answer */
+#define STOP_WAIT_MS 60000                    /* a large RSA key takes its time on a busy machine */
+#define FLUSH_WAIT_MS 30000                   /* for a client that does not read its answer */
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 struct kvp_front {
     const kvp_daemon *daemon;
     struct MHD_Daemon *http;
-    int listen_fd;  /* -1 once libmicrohttpd closes it by itself */
-    int running;    /* requests between their first line and the end of their answer; atomic */
-    bool stopping;  /* atomic */
+    int listen_fd; /* -1 once libmicrohttpd closes it by itself */
+    int running;   /* requests between their first line and the end of their answer; atomic */
+    bool stopping; /* atomic */
 };
 
 /** An exchange and what the front needs to know about its connection. */
@@ -55,7 +55,8 @@ static void visit_free(visit *v)
 }
 
 /* Called with the request line as it came, before anything else is known. */
-static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection KVP_UNUSED)
+static void *on_request_line(void *cls, const char *uri,
+                             struct MHD_Connection *connection KVP_UNUSED)
 {
     kvp_front *front = cls;
     visit *v;
@@ -229,8 +230,8 @@ static enum MHD_Result answer(kvp_front *front, kvp_exchange *ex, struct MHD_Con
     if (fault == KVP_FAULT_TRUNCATE)
         response = MHD_create_response_from_callback(ex->reply.len, 4096, half_reply, ex, NULL);
     else
-        response = MHD_create_response_from_buffer(ex->reply.len, ex->reply.data,
-                                                   MHD_RESPMEM_MUST_COPY);
+        response =
+            MHD_create_response_from_buffer(ex->reply.len, ex->reply.data, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return MHD_NO;
     for (size_t i = 0; i < ex->header_count; i++)
@@ -275,7 +276,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
         if (!begin(v, connection, method))
             return MHD_NO;
         /* Closing with unread bytes would reset the connection, and the answer could be lost: what
-         * is too large is read and dropped, unless it announces itself as larger than we care for. */
+         * is too large is read and dropped, unless it announces itself as larger than we care for.
+         */
         return v->announced > DISCARD_MAX ? answer(front, v->ex, connection) : MHD_YES;
     }
     if (*upload_data_size > 0)
@@ -297,7 +299,8 @@ static void on_log(void *cls KVP_UNUSED, const char *format, va_list args)
 static kvp_tls *serving; /* atomic */
 
 static int on_certificate(gnutls_session_t session, const gnutls_datum_t *issuers KVP_UNUSED,
-                          int issuer_count KVP_UNUSED, const gnutls_pk_algorithm_t *algorithms KVP_UNUSED,
+                          int issuer_count KVP_UNUSED,
+                          const gnutls_pk_algorithm_t *algorithms KVP_UNUSED,
                           int algorithm_count KVP_UNUSED, gnutls_pcert_st **ret_chain,
                           unsigned *ret_length, gnutls_privkey_t *ret_key)
 {
@@ -316,22 +319,23 @@ static int on_certificate(gnutls_session_t session, const gnutls_datum_t *issuer
 static struct MHD_Daemon *start_http(kvp_front *front)
 {
     /* A Managed HSM's answers have no Date, a vault's do: see add_date. */
-    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
-                     MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+                     MHD_USE_POLL | MHD_USE_TLS | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+                     MHD_USE_SUPPRESS_DATE_NO_CLOCK;
 
     /* The logger comes first: it is only used for options that follow it. */
     return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK,
-        on_certificate, MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK, on_certificate,
+        MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, front, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, front, MHD_OPTION_END);
 }
 
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls,
-                           kvp_front **ret_front, kvp_error *reterr)
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, kvp_front **ret_front,
+                           kvp_error *reterr)
 {
     kvp_front *front = kvp_calloc(1, sizeof(*front));
 

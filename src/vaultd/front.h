@@ -15,8 +15,8 @@ typedef struct kvp_front kvp_front;
  * Serve @daemon (which outlives the front) on the listening socket @fd, which is taken, also on
  * failure. Returns once connections are accepted.
  */
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls,
-                           kvp_front **ret_front, kvp_error *reterr);
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, kvp_front **ret_front,
+                           kvp_error *reterr);
 
 /** Accept nothing new, finish what runs (a minute at most), end all threads. Accepts NULL. */
 void kvp_front_stop(kvp_front *front);

@@ -15,8 +15,8 @@ static void bad_request(kvp_exchange *ex, const char *message)
 {
     kvp_copy_printable(ex->error_message, sizeof(ex->error_message), message);
     kvp_exchange_reply_take(ex, 400,
-                            json_pack("{s:{s:s, s:s, s:n}}", "error", "code", "BadRequest", "message",
-                                      message, "innererror"));
+                            json_pack("{s:{s:s, s:s, s:n}}", "error", "code", "BadRequest",
+                                      "message", message, "innererror"));
 }
 
 /* @holder has storageResourceUri and token. */
@@ -71,9 +71,9 @@ void kvp_hsm_job_status(kvp_exchange *ex)
 /* This HSM is in use from its first start on. */
 void kvp_hsm_domain_status(kvp_exchange *ex)
 {
-    kvp_exchange_reply_take(ex, 200,
-                            json_pack("{s:s, s:s}", "status", "Success", "status_details",
-                                      "The resource is active."));
+    kvp_exchange_reply_take(
+        ex, 200,
+        json_pack("{s:s, s:s}", "status", "Success", "status_details", "The resource is active."));
 }
 
 void kvp_hsm_domain(kvp_exchange *ex)

@@ -72,14 +72,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     kvp_buf_clear(&text);
     if (!response)
         return MHD_NO;
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json; charset=utf-8");
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                            "application/json; charset=utf-8");
     MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, "IMDS/150.870.65.1854");
     enum MHD_Result result = MHD_queue_response(connection, (unsigned)status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-/* Loopback, or the address that clients know without being told, once it is on the loopback device. */
+/* Loopback, or the address that clients know without being told, once it is on the loopback device.
+ */
 static bool is_local(int fd)
 {
     struct sockaddr_storage address = { 0 };
@@ -141,14 +143,16 @@ kvp_status kvp_imds_start(const kvp_daemon *daemon, const char *address,
     if (status == KVP_OK)
         status = kvp_listen_open(address, &listener, reterr);
     if (status == KVP_OK && (listener.wildcard || !is_local(listener.fd)))
-        status = kvp_error_set(reterr, KVP_ERR_INVALID,
-                               "--imds gives tokens to whoever asks: it wants a loopback address, not "
-                               "%s", address);
+        status =
+            kvp_error_set(reterr, KVP_ERR_INVALID,
+                          "--imds gives tokens to whoever asks: it wants a loopback address, not "
+                          "%s",
+                          address);
     if (status == KVP_OK)
         status = write_env(imds, &listener, env_path, reterr);
     if (status == KVP_OK) {
-        imds->http = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC, 0,
-                                      NULL, NULL, on_request, imds, MHD_OPTION_LISTEN_SOCKET,
+        imds->http = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC,
+                                      0, NULL, NULL, on_request, imds, MHD_OPTION_LISTEN_SOCKET,
                                       listener.fd, MHD_OPTION_CONNECTION_LIMIT,
                                       (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
                                       (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_END);

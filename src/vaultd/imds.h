@@ -16,9 +16,9 @@ typedef struct kvp_imds_request {
     const char *method, *path;
     const char *api_version, *resource;
     const char *client_id, *object_id, *resource_id; /**< which identity; at most one of them */
-    const char *metadata;         /**< header Metadata */
-    const char *identity_header;  /**< header X-IDENTITY-HEADER */
-    const char *forwarded_for;    /**< header X-Forwarded-For */
+    const char *metadata;                            /**< header Metadata */
+    const char *identity_header;                     /**< header X-IDENTITY-HEADER */
+    const char *forwarded_for;                       /**< header X-Forwarded-For */
 } kvp_imds_request;
 
 /**
@@ -30,9 +30,9 @@ int kvp_imds_answer(const kvp_daemon *daemon, const char *const *identities, con
                     const kvp_imds_request *request, json_t **ret_document);
 
 /**
- * Serve on @address (`HOST:PORT`, a loopback address or 169.254.169.254). The environment of clients is
- * written to @env_path, mode 0600. @daemon and @identities are borrowed. KVP_ERR_INVALID: another
- * address, or no such principal; KVP_ERR_IO.
+ * Serve on @address (`HOST:PORT`, a loopback address or 169.254.169.254). The environment of
+ * clients is written to @env_path, mode 0600. @daemon and @identities are borrowed.
+ * KVP_ERR_INVALID: another address, or no such principal; KVP_ERR_IO.
  */
 kvp_status kvp_imds_start(const kvp_daemon *daemon, const char *address,
                           const char *const *identities, const char *env_path, kvp_imds **ret_imds,

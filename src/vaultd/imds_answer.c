@@ -44,8 +44,7 @@ static const endpoint *find(const char *path)
 
 static bool same_secret(const char *sent, const char *secret)
 {
-    return sent && strlen(sent) == strlen(secret) &&
-           kvp_equal_secret(sent, secret, strlen(secret));
+    return sent && strlen(sent) == strlen(secret) && kvp_equal_secret(sent, secret, strlen(secret));
 }
 
 /* Where a user-assigned identity would stand among the resources of the subscription. */
@@ -75,8 +74,8 @@ static bool is_asked_for(const kvp_daemon *daemon, const kvp_principal *principa
 static kvp_status choose(const kvp_daemon *daemon, const char *const *identities,
                          const kvp_imds_request *request, kvp_principal *ret, kvp_error *reterr)
 {
-    bool any = !given(request->client_id) && !given(request->object_id) &&
-               !given(request->resource_id);
+    bool any =
+        !given(request->client_id) && !given(request->object_id) && !given(request->resource_id);
 
     for (; *identities; identities++) {
         kvp_status status = kvp_store_principal_find(daemon->store, *identities, ret, reterr);
@@ -105,8 +104,8 @@ static json_t *token_document(const kvp_daemon *daemon, const endpoint *e,
                          "token_type", "Bearer");
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "access_token", token, "client_id",
                      principal->client_id, "expires_in", life, "expires_on", until,
-                     "ext_expires_in", life, "not_before", from, "resource", resource,
-                     "token_type", "Bearer");
+                     "ext_expires_in", life, "not_before", from, "resource", resource, "token_type",
+                     "Bearer");
 }
 
 static int issue(const kvp_daemon *daemon, const endpoint *e, const kvp_principal *principal,
@@ -153,13 +152,16 @@ int kvp_imds_answer(const kvp_daemon *daemon, const char *const *identities, con
                       ret_document);
     if (!given(request->api_version) || strcmp(request->api_version, e->oldest) < 0 ||
         strcmp(request->api_version, e->newest) > 0)
-        return refuse(400, "invalid_request", "Required api-version parameter not specified, or not "
-                      "supported", ret_document);
+        return refuse(400, "invalid_request",
+                      "Required api-version parameter not specified, or not "
+                      "supported",
+                      ret_document);
     if (!given(request->resource))
         return refuse(400, "invalid_request", "Required audience parameter not specified",
                       ret_document);
     if ((given(request->client_id) ? 1 : 0) + (given(request->object_id) ? 1 : 0) +
-            (given(request->resource_id) ? 1 : 0) > 1)
+            (given(request->resource_id) ? 1 : 0) >
+        1)
         return refuse(400, "invalid_request", "More than one identity is named", ret_document);
     kvp_status status = choose(daemon, identities, request, &principal, &error);
     if (status == KVP_ERR_NOT_FOUND)

@@ -49,8 +49,7 @@ static const json_t *member(kvp_exchange *ex, const json_t *object, const char *
     *ret_ok = true;
     if (json_is_null(value))
         value = NULL;
-    bool fits = value ? json_typeof(value) == type ||
-                            (type == JSON_TRUE && json_is_boolean(value))
+    bool fits = value ? json_typeof(value) == type || (type == JSON_TRUE && json_is_boolean(value))
                       : !required;
     if (!fits) {
         kvp_refuse(ex, KVP_REFUSE_PROPERTY, name);

@@ -14,7 +14,7 @@ struct kvp_keeper {
     const kvp_daemon *daemon;
     int interval_ms;
     pthread_t thread;
-    pthread_mutex_t mutex;  /* guards stopping */
+    pthread_mutex_t mutex; /* guards stopping */
     pthread_cond_t wake;
     bool stopping;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Backup and restore of keys: all versions of one, as a text that only a vault of the same data
- * directory, kind and subscription can read, since it is sealed with the storage key. A vault's text
- * has the frame of the service's (wire reference, section 4), a Managed HSM's has none.
+ * directory, kind and subscription can read, since it is sealed with the storage key. A vault's
+ * text has the frame of the service's (wire reference, section 4), a Managed HSM's has none.
  */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
@@ -18,7 +18,7 @@
 #define FRAME "AzureKeyVaultKeyBackupV1.microsoft.com"
 #define FRAME_LEN (sizeof(FRAME) - 1)
 #define FORMAT 1
-#define VERSIONS_MAX 500        /* 100 are the published limit of a Managed HSM, vaults name none */
+#define VERSIONS_MAX 500 /* 100 are the published limit of a Managed HSM, vaults name none */
 #define PAGE 50
 #define BLOB_MAX ((size_t)8 * 1024 * 1024)
 
@@ -44,12 +44,12 @@ static bool set_text(json_t *object, const char *name, const char *value)
 
 static json_t *version_document(const kvp_key_record *r, const kvp_buf *material)
 {
-    json_t *v = json_pack("{s:s, s:s, s:i, s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:o}", "version",
-                          r->version, "kty", r->kty, "bits", (int)r->bits, "public", r->public_json,
-                          "ops", r->ops_json, "enabled", r->enabled, "exportable", r->exportable,
-                          "current", r->current, "created", (json_int_t)r->created, "updated",
-                          (json_int_t)r->updated, "material",
-                          kvp_json_base64url(material->data, material->len));
+    json_t *v =
+        json_pack("{s:s, s:s, s:i, s:s, s:s, s:b, s:b, s:b, s:I, s:I, s:o}", "version", r->version,
+                  "kty", r->kty, "bits", (int)r->bits, "public", r->public_json, "ops", r->ops_json,
+                  "enabled", r->enabled, "exportable", r->exportable, "current", r->current,
+                  "created", (json_int_t)r->created, "updated", (json_int_t)r->updated, "material",
+                  kvp_json_base64url(material->data, material->len));
 
     if (v && set_text(v, "tags", r->tags_json) && set_text(v, "policy", r->policy_json) &&
         set_time(v, "nbf", r->not_before) && set_time(v, "exp", r->expires))
@@ -93,7 +93,8 @@ static kvp_status add_versions(kvp_exchange *ex, const char *name, json_t *versi
             snprintf(after, sizeof(after), "%s", page.items[page.count - 1].version);
         kvp_key_page_clear(&page);
         if (status == KVP_OK && json_array_size(versions) > VERSIONS_MAX)
-            status = kvp_error_set(reterr, KVP_ERR_TOO_LARGE, "more than %d versions", VERSIONS_MAX);
+            status =
+                kvp_error_set(reterr, KVP_ERR_TOO_LARGE, "more than %d versions", VERSIONS_MAX);
     }
     return status;
 }
@@ -102,8 +103,8 @@ static kvp_status add_rotation(kvp_exchange *ex, const char *name, json_t *docum
                                kvp_error *reterr)
 {
     kvp_rotation_policy policy = { .actions_json = NULL };
-    kvp_status status = kvp_store_rotation_get(ex->daemon->store, &ex->daemon->vault, name, &policy,
-                                               reterr);
+    kvp_status status =
+        kvp_store_rotation_get(ex->daemon->store, &ex->daemon->vault, name, &policy, reterr);
 
     if (status == KVP_ERR_NOT_FOUND)
         return KVP_OK;
@@ -152,8 +153,8 @@ void kvp_keys_backup(kvp_exchange *ex)
         return;
     kvp_key_id(ex, owner, true, ex->subject, sizeof(ex->subject));
     json_t *versions = json_array();
-    json_t *document = json_pack("{s:i, s:s, s:O}", "format", FORMAT, "name", record.name,
-                                 "versions", versions);
+    json_t *document =
+        json_pack("{s:i, s:s, s:O}", "format", FORMAT, "name", record.name, "versions", versions);
     kvp_status status = document ? add_versions(ex, record.name, versions, &error)
                                  : kvp_error_set(&error, KVP_ERR_NO_MEMORY, "backup");
     if (status == KVP_OK)
@@ -163,8 +164,8 @@ void kvp_keys_backup(kvp_exchange *ex)
     json_decref(versions);
     json_decref(document);
     if (status == KVP_OK)
-        kvp_exchange_reply_take(ex, 200, json_pack("{s:o}", "value",
-                                                   kvp_json_base64url(blob.data, blob.len)));
+        kvp_exchange_reply_take(
+            ex, 200, json_pack("{s:o}", "value", kvp_json_base64url(blob.data, blob.len)));
     else
         kvp_exchange_failed(ex, &error);
     kvp_buf_clear(&blob);
@@ -179,7 +180,8 @@ static int64_t get_time(const json_t *object, const char *name)
     return json_is_integer(value) ? json_integer_value(value) : KVP_TIME_NONE;
 }
 
-/* A copy of a text member, NULL if there is none; *ok becomes false when a needed one is not there. */
+/* A copy of a text member, NULL if there is none; *ok becomes false when a needed one is not there.
+ */
 static char *get_text(const json_t *object, const char *name, bool needed, bool *ok)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -196,8 +198,8 @@ static bool read_version(const json_t *v, const char *name, kvp_key_copy *copy)
     const char *kty = json_string_value(json_object_get(v, "kty"));
     const char *material = json_string_value(json_object_get(v, "material"));
     kvp_key_record *r = &copy->record;
-    bool ok = version && kty && material && kvp_ident_is_version(version) &&
-              strlen(kty) < sizeof(r->kty);
+    bool ok =
+        version && kty && material && kvp_ident_is_version(version) && strlen(kty) < sizeof(r->kty);
 
     copy->material = (kvp_buf)KVP_BUF_INIT_SECRET(65536);
     *r = (kvp_key_record){ .bits = (unsigned)json_integer_value(json_object_get(v, "bits")),
@@ -306,7 +308,8 @@ static void restore(kvp_exchange *ex, kvp_key_copy *copies, size_t count,
         kvp_exchange_failed(ex, &error);
 }
 
-/* A document that opened was written here: what does not fit then was written by a newer program. */
+/* A document that opened was written here: what does not fit then was written by a newer program.
+ */
 static void restore_document(kvp_exchange *ex, const json_t *document)
 {
     const char *name = json_string_value(json_object_get(document, "name"));

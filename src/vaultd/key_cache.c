@@ -10,16 +10,18 @@
 typedef struct entry {
     int64_t row;
     kvp_engine_key *key;
-    struct entry *chain;        /* of the bucket */
+    struct entry *chain; /* of the bucket */
     struct entry *older, *newer;
 } entry;
 
 struct kvp_key_cache {
     kvp_lock lock;
-    entry *buckets[BUCKETS]; KVP_GUARDED_BY(lock)
-    entry *oldest, *newest;  KVP_GUARDED_BY(lock)
+    entry *buckets[BUCKETS];
+    KVP_GUARDED_BY(lock)
+    entry *oldest, *newest;
+    KVP_GUARDED_BY(lock)
     size_t count, capacity;
-    kvp_token *token;           /* constant once in use */
+    kvp_token *token; /* constant once in use */
 };
 
 kvp_key_cache *kvp_key_cache_new(size_t capacity)

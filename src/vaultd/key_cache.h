@@ -21,8 +21,8 @@ KVP_DEFINE_FREEP(kvp_key_cache, kvp_key_cache_free);
 void kvp_key_cache_use_token(kvp_key_cache *cache, kvp_token *token);
 
 /**
- * The key of @record, from memory or from the store. *ret_key is a reference of the caller's own: it
- * uses the key with no lock held. Thread-safe.
+ * The key of @record, from memory or from the store. *ret_key is a reference of the caller's own:
+ * it uses the key with no lock held. Thread-safe.
  */
 kvp_status kvp_key_cache_get(kvp_key_cache *cache, kvp_store *store, const kvp_vault_info *vault,
                              const kvp_key_record *record, kvp_engine_key **ret_key,

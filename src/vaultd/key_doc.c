@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1). */
+/* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1).
+ */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
 
@@ -73,8 +74,9 @@ static json_t *jwk_of(const kvp_exchange *ex, const kvp_key_record *record)
     char id[KVP_ID_SIZE];
 
     kvp_key_id(ex, record, true, id, sizeof(id));
-    if (!public || !add(jwk, "kid", json_string(id)) || !add(jwk, "kty", json_string(record->kty)) ||
-        !add_text(jwk, "key_ops", record->ops_json) || json_object_update(jwk, public) != 0) {
+    if (!public || !add(jwk, "kid", json_string(id)) ||
+        !add(jwk, "kty", json_string(record->kty)) || !add_text(jwk, "key_ops", record->ops_json) ||
+        json_object_update(jwk, public) != 0) {
         json_decref(jwk);
         jwk = NULL;
     }
@@ -82,7 +84,8 @@ static json_t *jwk_of(const kvp_exchange *ex, const kvp_key_record *record)
     return jwk;
 }
 
-/* A vault was recorded to leave the release policy out of deleted bundles, a Managed HSM keeps it. */
+/* A vault was recorded to leave the release policy out of deleted bundles, a Managed HSM keeps it.
+ */
 static bool shows_policy(const kvp_exchange *ex, const kvp_key_record *record)
 {
     return kvp_exchange_since(ex, "7.3-preview") &&
@@ -138,9 +141,10 @@ void kvp_key_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *err
     /* A Managed HSM quotes the path that was asked for, deleted or not (recorded). */
     bool deleted = ex->segment_count > 0 && kvp_ident_casecmp(ex->segments[0], "deletedkeys") == 0;
     snprintf(url, sizeof(url), "%s%s/%skeys/%s",
-             ex->route && ex->route->handler == kvp_keys_rotate ? "Key not found: " : "", ex->base_url,
-             deleted ? "deleted" : "", name);
-    kvp_refuse(ex, state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
+             ex->route && ex->route->handler == kvp_keys_rotate ? "Key not found: " : "",
+             ex->base_url, deleted ? "deleted" : "", name);
+    kvp_refuse(ex,
+               state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
                name, url);
 }
 
@@ -198,9 +202,9 @@ bool kvp_key_type(const char *kty, kvp_engine_kind *ret_kind, bool *ret_hsm)
         kvp_engine_kind kind;
         bool hsm;
     } types[] = {
-        { "RSA", KVP_ENGINE_RSA, false },    { "RSA-HSM", KVP_ENGINE_RSA, true },
-        { "EC", KVP_ENGINE_EC, false },      { "EC-HSM", KVP_ENGINE_EC, true },
-        { "oct", KVP_ENGINE_OCT, false },    { "oct-HSM", KVP_ENGINE_OCT, true },
+        { "RSA", KVP_ENGINE_RSA, false }, { "RSA-HSM", KVP_ENGINE_RSA, true },
+        { "EC", KVP_ENGINE_EC, false },   { "EC-HSM", KVP_ENGINE_EC, true },
+        { "oct", KVP_ENGINE_OCT, false }, { "oct-HSM", KVP_ENGINE_OCT, true },
     };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(types); i++) {

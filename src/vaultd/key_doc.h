@@ -37,8 +37,8 @@ bool kvp_key_read_policy(kvp_exchange *ex, const json_t *body, kvp_key_record *r
 bool kvp_key_find(kvp_exchange *ex, kvp_key_record *record);
 
 /**
- * Store @key as a new version of @record's name. KVP_ERR_REFUSED: the name is deleted. @vault may be
- * known by its id alone.
+ * Store @key as a new version of @record's name. KVP_ERR_REFUSED: the name is deleted. @vault may
+ * be known by its id alone.
  */
 kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info *vault,
                                  kvp_key_record *record, kvp_engine_key *key, kvp_error *reterr);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What requests say about a key: attributes, tags, operations, release policy, the JWK of an import. */
+/* What requests say about a key: attributes, tags, operations, release policy, the JWK of an
+ * import. */
 #include "vaultd/key_doc.h"
 
 #include "base/alloc.h"
@@ -7,7 +8,7 @@
 
 #include <string.h>
 
-#define TAGS_MAX 15      /* wire reference, section 3 */
+#define TAGS_MAX 15 /* wire reference, section 3 */
 #define TAG_CHARS_MAX 256
 #define OPS_MAX 16
 #define TIME_MAX 253402300799 /* end of year 9999 */
@@ -22,7 +23,8 @@ static bool no_memory(kvp_exchange *ex)
 static bool set_text(kvp_exchange *ex, const json_t *value, char **dst)
 {
     kvp_buf text = KVP_BUF_INIT(0);
-    char *copy = kvp_json_write(value, false, &text) == KVP_OK ? kvp_strdup(kvp_buf_str(&text)) : NULL;
+    char *copy =
+        kvp_json_write(value, false, &text) == KVP_OK ? kvp_strdup(kvp_buf_str(&text)) : NULL;
 
     kvp_buf_clear(&text);
     if (!copy)
@@ -92,7 +94,8 @@ bool kvp_key_read_tags(kvp_exchange *ex, const json_t *body, kvp_key_record *rec
         kvp_refuse(ex, KVP_REFUSE_TAGS);
         return false;
     }
-    json_object_foreach((json_t *)(uintptr_t)tags, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)tags, name, value)
+    {
         if (!json_is_string(value)) {
             kvp_refuse(ex, KVP_REFUSE_PROPERTY, "tags");
             return false;
@@ -109,8 +112,8 @@ bool kvp_key_read_tags(kvp_exchange *ex, const json_t *body, kvp_key_record *rec
 
 static bool is_operation(const char *word)
 {
-    static const char *const words[] = { "encrypt", "decrypt",   "sign",   "verify", "wrapKey",
-                                         "unwrapKey", "import", "export", "deriveKey" };
+    static const char *const words[] = { "encrypt",   "decrypt", "sign",   "verify",   "wrapKey",
+                                         "unwrapKey", "import",  "export", "deriveKey" };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(words); i++) {
         if (strcmp(words[i], word) == 0)
@@ -187,8 +190,8 @@ bool kvp_key_read_policy(kvp_exchange *ex, const json_t *body, kvp_key_record *r
         !kvp_member_string(ex, policy, "data", true, &data) ||
         !kvp_member_boolean(ex, policy, "immutable", &immutable) || !check_policy_data(ex, policy))
         return false;
-    json_t *stored = json_pack("{s:s, s:s, s:b}", "contentType", type, "data", data, "immutable",
-                               immutable);
+    json_t *stored =
+        json_pack("{s:s, s:s, s:b}", "contentType", type, "data", data, "immutable", immutable);
     bool ok = stored ? set_text(ex, stored, &record->policy_json) : no_memory(ex);
     json_decref(stored);
     *fields |= KVP_FIELD_POLICY;
@@ -202,8 +205,10 @@ static bool import_rsa(kvp_exchange *ex, const json_t *jwk, kvp_engine_key **ret
     struct {
         const char *name;
         kvp_buf *buf;
-    } members[] = { { "n", &parts.n },   { "e", &parts.e },   { "d", &parts.d },   { "p", &parts.p },
-                    { "q", &parts.q },   { "dp", &parts.dp }, { "dq", &parts.dq }, { "qi", &parts.qi } };
+    } members[] = {
+        { "n", &parts.n }, { "e", &parts.e },   { "d", &parts.d },   { "p", &parts.p },
+        { "q", &parts.q }, { "dp", &parts.dp }, { "dq", &parts.dq }, { "qi", &parts.qi }
+    };
     bool ok = true;
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(members) && ok; i++) {
@@ -227,7 +232,8 @@ static bool import_ec(kvp_exchange *ex, const json_t *jwk, kvp_engine_key **ret_
     const char *crv = NULL;
     bool ok = kvp_member_string(ex, jwk, "crv", false, &crv) &&
               kvp_member_bytes(ex, jwk, "x", false, &x) &&
-              kvp_member_bytes(ex, jwk, "y", false, &y) && kvp_member_bytes(ex, jwk, "d", false, &d);
+              kvp_member_bytes(ex, jwk, "y", false, &y) &&
+              kvp_member_bytes(ex, jwk, "d", false, &d);
     const kvp_engine_curve *curve = ok && crv ? kvp_engine_curve_find(crv) : NULL;
 
     if (ok && (!curve || x.len == 0 || y.len == 0 || d.len == 0)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Release of exportable keys (wire reference, section 4). A key leaves only for an environment whose
- * attestation a trusted service signed; no such service is known here, so that the checks are made
- * and every statement is then refused as the service refuses one it cannot verify.
+ * Release of exportable keys (wire reference, section 4). A key leaves only for an environment
+ * whose attestation a trusted service signed; no such service is known here, so that the checks are
+ * made and every statement is then refused as the service refuses one it cannot verify.
  */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define NOTIFY_DEFAULT "P30D"
-#define EXPIRY_DAYS_MIN 28     /* wire reference, section 4.3 */
+#define EXPIRY_DAYS_MIN 28 /* wire reference, section 4.3 */
 #define ROTATE_DAYS_MIN 7
 #define HSM_ROTATE_DAYS_MIN 28
 #define ACTIONS_MAX 2
@@ -78,7 +78,8 @@ static const json_t *trigger_of(const json_t *actions, const char *type)
 {
     for (size_t i = 0; i < json_array_size(actions); i++) {
         const json_t *item = json_array_get(actions, i);
-        const char *has = json_string_value(json_object_get(json_object_get(item, "action"), "type"));
+        const char *has =
+            json_string_value(json_object_get(json_object_get(item, "action"), "type"));
         if (has && kvp_ident_casecmp(has, type) == 0)
             return json_object_get(item, "trigger");
     }
@@ -177,9 +178,9 @@ static json_t *stored_action(const kvp_exchange *ex, const json_t *trigger, cons
     const char *after = json_string_value(json_object_get(trigger, "timeAfterCreate"));
     const char *before = json_string_value(json_object_get(trigger, "timeBeforeExpiry"));
 
-    return json_pack("{s:{s:s}, s:{s:s}}", "trigger", after ? "timeAfterCreate" : "timeBeforeExpiry",
-                     after ? after : before, "action", "type",
-                     kvp_exchange_is_hsm(ex) ? type : proper);
+    return json_pack("{s:{s:s}, s:{s:s}}", "trigger",
+                     after ? "timeAfterCreate" : "timeBeforeExpiry", after ? after : before,
+                     "action", "type", kvp_exchange_is_hsm(ex) ? type : proper);
 }
 
 static bool read_action(kvp_exchange *ex, const json_t *item, json_t *stored)
@@ -204,7 +205,8 @@ static bool read_action(kvp_exchange *ex, const json_t *item, json_t *stored)
         return refuse_property(ex, "lifetimeActions");
     if (!check_trigger(ex, trigger, !rotates ? 1 : hsm ? HSM_ROTATE_DAYS_MIN : ROTATE_DAYS_MIN))
         return false;
-    if (json_array_append_new(stored, stored_action(ex, trigger, type, rotates ? "Rotate" : "Notify")) == 0)
+    if (json_array_append_new(stored,
+                              stored_action(ex, trigger, type, rotates ? "Rotate" : "Notify")) == 0)
         return true;
     kvp_refuse(ex, KVP_REFUSE_INTERNAL);
     return false;
@@ -312,8 +314,8 @@ void kvp_keys_get_rotation_policy(kvp_exchange *ex)
 
     if (!find_key(ex, owner))
         return;
-    kvp_status status = kvp_store_rotation_get(ex->daemon->store, &ex->daemon->vault, record.name,
-                                               &policy, &error);
+    kvp_status status =
+        kvp_store_rotation_get(ex->daemon->store, &ex->daemon->vault, record.name, &policy, &error);
     if (status == KVP_OK)
         kvp_exchange_reply_take(ex, 200, policy_document(ex, record.name, &policy));
     else if (status == KVP_ERR_NOT_FOUND)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys in use: sign, verify, encrypt, decrypt, wrap, unwrap (wire reference, sections 4.4 and 5), and random bytes. */
+/* Keys in use: sign, verify, encrypt, decrypt, wrap, unwrap (wire reference, sections 4.4 and 5),
+ * and random bytes. */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
 
@@ -8,10 +9,10 @@
 
 /** What an operation is called and which rules it follows. */
 typedef struct use_rules {
-    const char *word;     /* in key_ops and messages */
-    unsigned use;         /* KVP_USE_ bit its algorithms need */
-    const char *sort;     /* of algorithm, in messages */
-    bool windowed;        /* refused outside nbf..exp */
+    const char *word; /* in key_ops and messages */
+    unsigned use;     /* KVP_USE_ bit its algorithms need */
+    const char *sort; /* of algorithm, in messages */
+    bool windowed;    /* refused outside nbf..exp */
 } use_rules;
 
 static const use_rules sign_rules = { "sign", KVP_USE_SIGN, "signing", true };

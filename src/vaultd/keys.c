@@ -84,8 +84,8 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
     else
         status = kvp_engine_save(key, &material, reterr);
     if (status == KVP_OK)
-        status = kvp_store_key_add(daemon->store, vault, record, material.data, material.len,
-                                   reterr);
+        status =
+            kvp_store_key_add(daemon->store, vault, record, material.data, material.len, reterr);
     kvp_buf_clear(&material);
     if (status == KVP_OK)
         kvp_key_cache_put(daemon->cache, record->row, key);
@@ -95,8 +95,7 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
 void kvp_key_add_version(kvp_exchange *ex, kvp_key_record *record, kvp_engine_key *key)
 {
     kvp_error error = { .status = KVP_OK };
-    kvp_status status =
-        kvp_key_store_version(ex->daemon, &ex->daemon->vault, record, key, &error);
+    kvp_status status = kvp_key_store_version(ex->daemon, &ex->daemon->vault, record, key, &error);
 
     if (status == KVP_ERR_REFUSED)
         kvp_refuse(ex, KVP_REFUSE_KEY_IS_DELETED, record->name);
@@ -236,8 +235,7 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
-        !kvp_jwk_import(ex, jwk, kind, &key) ||
-        !kvp_throttle_key(ex, record.kty, key->bits, true))
+        !kvp_jwk_import(ex, jwk, kind, &key) || !kvp_throttle_key(ex, record.kty, key->bits, true))
         return;
     if (kind != KVP_ENGINE_OCT && home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
         return;
@@ -248,8 +246,8 @@ bool kvp_key_find(kvp_exchange *ex, kvp_key_record *record)
 {
     kvp_error error = { .status = KVP_OK };
 
-    if (kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, ex->version, KVP_KEY_LIVE,
-                          record, &error) == KVP_OK)
+    if (kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, ex->version,
+                          KVP_KEY_LIVE, record, &error) == KVP_OK)
         return true;
     kvp_key_missing(ex, KVP_KEY_LIVE, &error);
     return false;
@@ -286,8 +284,8 @@ void kvp_keys_update(kvp_exchange *ex)
     /* The row may have changed meanwhile: what is answered is what is stored now. */
     char version[KVP_VERSION_SIZE];
     snprintf(version, sizeof(version), "%s", record.version);
-    kvp_status status = kvp_store_key_update(ex->daemon->store, &ex->daemon->vault, owner, fields,
-                                             &error);
+    kvp_status status =
+        kvp_store_key_update(ex->daemon->store, &ex->daemon->vault, owner, fields, &error);
     if (status == KVP_OK) {
         kvp_key_record_clear(owner);
         status = kvp_store_key_get(ex->daemon->store, &ex->daemon->vault, ex->name, version,

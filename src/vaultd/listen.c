@@ -95,7 +95,8 @@ static kvp_status describe(int fd, const char *host, kvp_listener *listener)
 
 kvp_status kvp_listen_open(const char *text, kvp_listener *ret_listener, kvp_error *reterr)
 {
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = { .ai_family = AF_UNSPEC,
+                              .ai_socktype = SOCK_STREAM,
                               .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     kvp_listener listener = { .fd = -1 };

@@ -11,10 +11,10 @@
 #define KVP_LISTEN_DEFAULT "127.0.0.1:8443"
 
 typedef struct kvp_listener {
-    int fd;          /**< -1 when none; non-blocking */
-    unsigned port;   /**< the one really bound */
-    char host[256];  /**< as a URL has it: `127.0.0.1`, `[::1]`, `localhost` */
-    bool wildcard;   /**< bound to every address of its family */
+    int fd;         /**< -1 when none; non-blocking */
+    unsigned port;  /**< the one really bound */
+    char host[256]; /**< as a URL has it: `127.0.0.1`, `[::1]`, `localhost` */
+    bool wildcard;  /**< bound to every address of its family */
 } kvp_listener;
 
 /**

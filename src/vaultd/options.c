@@ -37,8 +37,18 @@ const char kvp_options_usage[] =
     "Nouns that administer DIR, also while its daemon runs:\n";
 
 enum {
-    OPT_DATA = 256, OPT_LISTEN, OPT_LIFETIME, OPT_IMDS, OPT_IDENTITY, OPT_FAULTS,
-    OPT_THROTTLE, OPT_MODULE, OPT_PIN_FILE, OPT_TOKEN, OPT_HELP, OPT_VERSION,
+    OPT_DATA = 256,
+    OPT_LISTEN,
+    OPT_LIFETIME,
+    OPT_IMDS,
+    OPT_IDENTITY,
+    OPT_FAULTS,
+    OPT_THROTTLE,
+    OPT_MODULE,
+    OPT_PIN_FILE,
+    OPT_TOKEN,
+    OPT_HELP,
+    OPT_VERSION,
     OPT_ROWS /* and so many more as kvp_option_rows has */
 };
 
@@ -86,7 +96,8 @@ static kvp_status set_kind(kvp_options *o, const char *value, kvp_error *reterr)
             return KVP_OK;
         }
     }
-    return kvp_error_set(reterr, KVP_ERR_INVALID, "--kind is vault or managed-hsm, not '%s'", value);
+    return kvp_error_set(reterr, KVP_ERR_INVALID, "--kind is vault or managed-hsm, not '%s'",
+                         value);
 }
 
 static kvp_status set_lifetime(kvp_options *o, const char *value, kvp_error *reterr)

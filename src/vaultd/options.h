@@ -10,31 +10,31 @@
 
 /** Options of sub-commands. Each sub-command names those it takes; the rest are refused. */
 typedef enum kvp_option {
-    KVP_OPTION_ROLE,         /**< may be repeated: in roles */
+    KVP_OPTION_ROLE, /**< may be repeated: in roles */
     KVP_OPTION_VAULT,
     KVP_OPTION_SCOPE,
-    KVP_OPTION_KIND,         /**< in kind */
+    KVP_OPTION_KIND, /**< in kind */
     KVP_OPTION_CERTIFICATE,
     KVP_OPTION_ISSUER,
     KVP_OPTION_SUBJECT,
     KVP_OPTION_AUDIENCE,
     KVP_OPTION_KEYS,
-    KVP_OPTION_NO_SECRET,    /**< a flag */
+    KVP_OPTION_NO_SECRET, /**< a flag */
     KVP_OPTION_KTY,
     KVP_OPTION_SIZE,
     KVP_OPTION_CRV,
     KVP_OPTION_FILE,
     KVP_OPTION_CONTENT_TYPE,
-    KVP_OPTION_FORCE,        /**< a flag */
-    KVP_OPTION_FOLLOW,       /**< a flag */
+    KVP_OPTION_FORCE,  /**< a flag */
+    KVP_OPTION_FOLLOW, /**< a flag */
     KVP_OPTION_COUNT
 } kvp_option;
 #define KVP_IDENTITIES_MAX 8
 
 /** A row an option of the sub-commands. */
 typedef struct kvp_option_row {
-    const char *name;        /**< without the dashes */
-    const char *value;       /**< what the value is called; NULL = a flag */
+    const char *name;  /**< without the dashes */
+    const char *value; /**< what the value is called; NULL = a flag */
 } kvp_option_row;
 extern const kvp_option_row kvp_option_rows[KVP_OPTION_COUNT];
 

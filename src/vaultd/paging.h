@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pages of lists: where a request wants to go on, and the answer that says how (wire reference, section 3.1). */
+/* Pages of lists: where a request wants to go on, and the answer that says how (wire reference,
+ * section 3.1). */
 #ifndef KVP_VAULTD_PAGING_H
 #define KVP_VAULTD_PAGING_H
 
@@ -8,7 +9,7 @@
 #define KVP_PAGE_MAX 25 /**< items of a page, and the default */
 
 typedef struct kvp_paging {
-    char after[256];   /**< the last item that was sent, "" at the start */
+    char after[256]; /**< the last item that was sent, "" at the start */
     size_t limit;
     bool limit_given;
 } kvp_paging;

@@ -34,8 +34,10 @@ static const member ec_members[] = {
 static const struct {
     const char *group, *crv;
 } curves[] = {
-    { "prime256v1", "P-256" }, { "secp384r1", "P-384" },
-    { "secp521r1", "P-521" },  { "secp256k1", "P-256K" },
+    { "prime256v1", "P-256" },
+    { "secp384r1", "P-384" },
+    { "secp521r1", "P-521" },
+    { "secp256k1", "P-256K" },
 };
 
 /* No passphrase is asked for: the terminal may not be there. */
@@ -82,8 +84,8 @@ static bool add_curve(json_t *jwk, const EVP_PKEY *pkey)
 {
     char group[64] = "";
 
-    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group), NULL) !=
-        1)
+    if (EVP_PKEY_get_utf8_string_param(pkey, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
+                                       NULL) != 1)
         return false;
     for (size_t i = 0; i < KVP_ARRAY_LEN(curves); i++) {
         if (strcmp(curves[i].group, group) == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Role assignments of a Managed HSM, and what they share with role definitions: scopes and filters. */
+/* Role assignments of a Managed HSM, and what they share with role definitions: scopes and filters.
+ */
 #include "vaultd/rbac.h"
 
 #include "base/alloc.h"
@@ -52,9 +53,9 @@ bool kvp_rbac_read_filter(kvp_exchange *ex, char *name, size_t name_size, char *
         ok = ok && call && strcmp(rest, ")") == 0;
     }
     snprintf(name, name_size, "%.*s", (int)len, text);
-    bool known = !call && (kvp_ident_casecmp(name, "principalId") == 0 ||
-                           kvp_ident_casecmp(name, "roleName") == 0 ||
-                           kvp_ident_casecmp(name, "type") == 0);
+    bool known =
+        !call && (kvp_ident_casecmp(name, "principalId") == 0 ||
+                  kvp_ident_casecmp(name, "roleName") == 0 || kvp_ident_casecmp(name, "type") == 0);
     for (size_t i = 0; i < KVP_ARRAY_LEN(calls) && call; i++)
         known = known || kvp_ident_casecmp(name, calls[i]) == 0;
     if (ok && known)
@@ -83,7 +84,8 @@ static bool is_listed(const kvp_assignment *assignment, const char *scope, const
     bool above = kvp_role_scope_covers(assignment->scope, scope);
     bool below = kvp_role_scope_covers(scope, assignment->scope);
 
-    if (kvp_ident_casecmp(filter, "principalId") == 0 || kvp_ident_casecmp(filter, "assignedTo") == 0)
+    if (kvp_ident_casecmp(filter, "principalId") == 0 ||
+        kvp_ident_casecmp(filter, "assignedTo") == 0)
         return (above || below) && kvp_ident_casecmp(assignment->principal, value) == 0;
     return kvp_ident_casecmp(filter, "atScope") == 0 ? above : above || below;
 }
@@ -119,8 +121,8 @@ static bool find(kvp_exchange *ex, kvp_assignment *ret)
     char scope[200];
 
     kvp_rbac_scope(ex, scope, sizeof(scope));
-    kvp_status status = kvp_store_assignment_get(ex->daemon->store, &ex->daemon->vault, ex->version,
-                                                 ret, &error);
+    kvp_status status =
+        kvp_store_assignment_get(ex->daemon->store, &ex->daemon->vault, ex->version, ret, &error);
     if (status == KVP_OK && kvp_ident_casecmp(ret->scope, scope) == 0)
         return true;
     if (status == KVP_OK)
@@ -197,8 +199,8 @@ void kvp_rbac_put_assignment(kvp_exchange *ex)
 
     if (!read_assignment(ex, &assignment))
         return;
-    kvp_status status = kvp_store_assignment_add(ex->daemon->store, &ex->daemon->vault, &assignment,
-                                                 &error);
+    kvp_status status =
+        kvp_store_assignment_add(ex->daemon->store, &ex->daemon->vault, &assignment, &error);
     if (status == KVP_OK)
         kvp_exchange_reply_take(ex, 201, document(&assignment));
     else if (status == KVP_ERR_REFUSED)

@@ -14,17 +14,44 @@
 /* Data actions that a custom role may have: those the published definition names, and those that
  * the service's own roles were seen to have. */
 static const char *const data_actions[] = {
-    "keys/read/action", "keys/write/action", "keys/deletedKeys/read/action",
-    "keys/deletedKeys/recover/action", "keys/backup/action", "keys/restore/action",
-    "roleAssignments/delete/action", "roleAssignments/read/action", "roleAssignments/write/action",
-    "roleDefinitions/read/action", "roleDefinitions/write/action", "roleDefinitions/delete/action",
-    "keys/encrypt/action", "keys/decrypt/action", "keys/wrap/action", "keys/unwrap/action",
-    "keys/sign/action", "keys/verify/action", "keys/create", "keys/delete", "keys/export/action",
-    "keys/release/action", "keys/import/action", "keys/rotate/action", "keys/derive/action",
-    "keys/deletedKeys/delete", "securitydomain/download/action", "securitydomain/download/read",
-    "securitydomain/upload/action", "securitydomain/upload/read", "securitydomain/transferkey/read",
-    "backup/start/action", "restore/start/action", "backup/status/action", "restore/status/action",
-    "rng/action", "settings/read/action", "settings/write/action",
+    "keys/read/action",
+    "keys/write/action",
+    "keys/deletedKeys/read/action",
+    "keys/deletedKeys/recover/action",
+    "keys/backup/action",
+    "keys/restore/action",
+    "roleAssignments/delete/action",
+    "roleAssignments/read/action",
+    "roleAssignments/write/action",
+    "roleDefinitions/read/action",
+    "roleDefinitions/write/action",
+    "roleDefinitions/delete/action",
+    "keys/encrypt/action",
+    "keys/decrypt/action",
+    "keys/wrap/action",
+    "keys/unwrap/action",
+    "keys/sign/action",
+    "keys/verify/action",
+    "keys/create",
+    "keys/delete",
+    "keys/export/action",
+    "keys/release/action",
+    "keys/import/action",
+    "keys/rotate/action",
+    "keys/derive/action",
+    "keys/deletedKeys/delete",
+    "securitydomain/download/action",
+    "securitydomain/download/read",
+    "securitydomain/upload/action",
+    "securitydomain/upload/read",
+    "securitydomain/transferkey/read",
+    "backup/start/action",
+    "restore/start/action",
+    "backup/status/action",
+    "restore/status/action",
+    "rng/action",
+    "settings/read/action",
+    "settings/write/action",
 };
 static const char *const lists[] = { "actions", "dataActions", "notActions", "notDataActions" };
 
@@ -87,8 +114,8 @@ void kvp_rbac_list_definitions(kvp_exchange *ex)
         if (role->kind == KVP_VAULT_HSM && passes(filter, value, role->name, "AKVBuiltInRole"))
             json_array_append_new(list, built_in_document(role));
     }
-    kvp_status status = kvp_store_definition_list(ex->daemon->store, &ex->daemon->vault, &custom,
-                                                  &count, &error);
+    kvp_status status =
+        kvp_store_definition_list(ex->daemon->store, &ex->daemon->vault, &custom, &count, &error);
     for (size_t i = 0; i < count; i++) {
         if (passes(filter, value, custom[i].name, "CustomRole"))
             json_array_append_new(list, custom_document(&custom[i]));
@@ -118,7 +145,8 @@ bool kvp_rbac_definition_exists(kvp_exchange *ex, const char *id, bool *ret_exis
     *ret_exists = built_in(id) != NULL;
     if (*ret_exists)
         return true;
-    status = kvp_store_definition_get(ex->daemon->store, &ex->daemon->vault, id, &definition, &error);
+    status =
+        kvp_store_definition_get(ex->daemon->store, &ex->daemon->vault, id, &definition, &error);
     if (status == KVP_OK)
         kvp_definition_clear(&definition);
     else if (status != KVP_ERR_NOT_FOUND)
@@ -161,7 +189,8 @@ void kvp_rbac_delete_definition(kvp_exchange *ex)
         kvp_rbac_failed(ex, KVP_REFUSE_ROLE_DEFINITION, &error);
         return;
     }
-    status = kvp_store_definition_remove(ex->daemon->store, &ex->daemon->vault, ex->version, &error);
+    status =
+        kvp_store_definition_remove(ex->daemon->store, &ex->daemon->vault, ex->version, &error);
     if (status == KVP_OK)
         kvp_exchange_reply_take(ex, 200, custom_document(&definition));
     else
@@ -194,7 +223,8 @@ static bool read_actions(kvp_exchange *ex, const json_t *permission, const char 
     if (!kvp_member_array(ex, permission, name, &from))
         return false;
     json_t *copy = json_array();
-    json_array_foreach(from, i, action) {
+    json_array_foreach(from, i, action)
+    {
         if (!json_is_string(action) || (data && !is_data_action(json_string_value(action)))) {
             kvp_refuse(ex, KVP_REFUSE_PROPERTY, name);
             json_decref(copy);
@@ -214,7 +244,8 @@ static json_t *read_permissions(kvp_exchange *ex, const json_t *properties)
     if (!kvp_member_array(ex, properties, "permissions", &from))
         return NULL;
     json_t *all = json_array();
-    json_array_foreach(from, i, permission) {
+    json_array_foreach(from, i, permission)
+    {
         json_t *one = json_object();
         bool ok = json_is_object(permission);
         if (!ok)
@@ -241,7 +272,8 @@ static json_t *read_scopes(kvp_exchange *ex, const json_t *properties)
         return NULL;
     if (!from || json_array_size(from) == 0)
         return json_pack("[s]", "/");
-    json_array_foreach(from, i, scope) {
+    json_array_foreach(from, i, scope)
+    {
         if (!json_is_string(scope) ||
             !kvp_role_scope_valid(KVP_VAULT_HSM, json_string_value(scope))) {
             kvp_refuse(ex, KVP_REFUSE_PROPERTY, "assignableScopes");
@@ -254,8 +286,9 @@ static json_t *read_scopes(kvp_exchange *ex, const json_t *properties)
 static char *text_of(json_t *take)
 {
     kvp_buf text = KVP_BUF_INIT(0);
-    char *copy = take && kvp_json_write(take, false, &text) == KVP_OK ? kvp_strdup(kvp_buf_str(&text))
-                                                                     : NULL;
+    char *copy = take && kvp_json_write(take, false, &text) == KVP_OK
+                     ? kvp_strdup(kvp_buf_str(&text))
+                     : NULL;
 
     json_decref(take);
     kvp_buf_clear(&text);
@@ -300,7 +333,8 @@ static bool read_definition(kvp_exchange *ex, kvp_definition *ret)
     ret->scopes_json = text_of(scopes);
     if (ret->name && ret->description && ret->permissions_json && ret->scopes_json)
         return true;
-    kvp_exchange_failed(ex, &(kvp_error){ .status = KVP_ERR_NO_MEMORY, .message = "role definition" });
+    kvp_exchange_failed(ex,
+                        &(kvp_error){ .status = KVP_ERR_NO_MEMORY, .message = "role definition" });
     return false;
 }
 

@@ -18,59 +18,97 @@ const char *const kvp_role_action_prefix[KVP_VAULT_KIND_COUNT] = {
 
 const kvp_role kvp_roles[] = {
     { VAULT, "Key Vault Administrator", "00482a5a-887f-4fb3-b363-3b7fe8e74483", { "*" } },
-    { VAULT, "Key Vault Reader", "21090545-7ca7-4776-b22c-e363652d74d2",
+    { VAULT,
+      "Key Vault Reader",
+      "21090545-7ca7-4776-b22c-e363652d74d2",
       { "*/read", "secrets/readMetadata/action" } },
-    { VAULT, "Key Vault Crypto Officer", "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
+    { VAULT,
+      "Key Vault Crypto Officer",
+      "14b46e9e-c2b7-41b4-b07b-48a6ebf60603",
       { "keys/*", "keyrotationpolicies/*" } },
-    { VAULT, "Key Vault Crypto User", "12338af0-0e69-4776-bea7-57ae8d297424",
+    { VAULT,
+      "Key Vault Crypto User",
+      "12338af0-0e69-4776-bea7-57ae8d297424",
       { "keys/read", "keys/update/action", "keys/backup/action", "keys/encrypt/action",
         "keys/decrypt/action", "keys/wrap/action", "keys/unwrap/action", "keys/sign/action",
         "keys/verify/action" } },
-    { VAULT, "Key Vault Crypto Service Encryption User", "e147488a-f6f5-4113-8e2d-b22465e65bf6",
+    { VAULT,
+      "Key Vault Crypto Service Encryption User",
+      "e147488a-f6f5-4113-8e2d-b22465e65bf6",
       { "keys/read", "keys/wrap/action", "keys/unwrap/action" } },
-    { VAULT, "Key Vault Crypto Service Release User", "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
+    { VAULT,
+      "Key Vault Crypto Service Release User",
+      "08bbd89e-9f13-488c-ac41-acfcb10c90ab",
       { "keys/release/action" } },
     { VAULT, "Key Vault Secrets Officer", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7", { "secrets/*" } },
-    { VAULT, "Key Vault Secrets User", "4633458b-17de-408a-b874-0445c86b69e6",
+    { VAULT,
+      "Key Vault Secrets User",
+      "4633458b-17de-408a-b874-0445c86b69e6",
       { "secrets/getSecret/action", "secrets/readMetadata/action" } },
-    { VAULT, "Key Vault Certificates Officer", "a4417e6f-fecd-4de8-b567-7b0420556985",
+    { VAULT,
+      "Key Vault Certificates Officer",
+      "a4417e6f-fecd-4de8-b567-7b0420556985",
       { "certificatecas/*", "certificates/*", "certificatecontacts/write" } },
-    { VAULT, "Key Vault Certificate User", "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba",
+    { VAULT,
+      "Key Vault Certificate User",
+      "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba",
       { "certificates/read", "secrets/getSecret/action", "secrets/readMetadata/action",
         "keys/read" } },
-    /* These three manage vaults and have no data action: with one of them nothing in here is allowed. */
+    /* These three manage vaults and have no data action: with one of them nothing in here is
+       allowed. */
     { VAULT, "Key Vault Purge Operator", "a68e7c17-0ab2-4c09-9a58-125dae29748c", { NULL } },
     { VAULT, "Key Vault Contributor", "f25e0fa2-a7c8-4377-a976-54943a77a395", { NULL } },
-    { VAULT, "Key Vault Data Access Administrator", "8b54135c-b56d-4d72-a534-26097cfdc8d8", { NULL } },
+    { VAULT,
+      "Key Vault Data Access Administrator",
+      "8b54135c-b56d-4d72-a534-26097cfdc8d8",
+      { NULL } },
     /* Those of a Managed HSM in the order, with the names and actions that it lists itself. */
-    { HSM, "Managed HSM Restore User", "6efe6056-5259-49d2-8b3d-d3d73544b20b",
+    { HSM,
+      "Managed HSM Restore User",
+      "6efe6056-5259-49d2-8b3d-d3d73544b20b",
       { "restore/start/action", "restore/status/action", "keys/restore/action" } },
-    { HSM, "Managed HSM Backup User", "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8",
+    { HSM,
+      "Managed HSM Backup User",
+      "7b127d3c-77bd-4e3e-bbe0-dbb8971fa7f8",
       { "backup/start/action", "backup/status/action", "keys/backup/action" } },
-    { HSM, "Managed HSM Crypto Service Encryption User", "33413926-3206-4cdd-b39a-83574fe37a17",
+    { HSM,
+      "Managed HSM Crypto Service Encryption User",
+      "33413926-3206-4cdd-b39a-83574fe37a17",
       { "keys/read/action", "keys/wrap/action", "keys/unwrap/action" } },
-    { HSM, "Managed HSM Crypto Service Release User", "21dbd100-6940-42c2-9190-5d6cb909625c",
+    { HSM,
+      "Managed HSM Crypto Service Release User",
+      "21dbd100-6940-42c2-9190-5d6cb909625c",
       { "keys/release/action" } },
-    { HSM, "Managed HSM Crypto Auditor", "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3",
+    { HSM,
+      "Managed HSM Crypto Auditor",
+      "2c18b078-7c48-4d3a-af88-5a3a1b3f82b3",
       { "roleAssignments/read/action", "roleDefinitions/read/action", "keys/read/action",
         "keys/deletedKeys/read/action" } },
-    { HSM, "Managed HSM Policy Administrator", "4bd23610-cdcf-4971-bdee-bdc562cc28e4",
+    { HSM,
+      "Managed HSM Policy Administrator",
+      "4bd23610-cdcf-4971-bdee-bdc562cc28e4",
       { "roleDefinitions/read/action", "roleDefinitions/write/action",
         "roleDefinitions/delete/action", "roleAssignments/read/action",
         "roleAssignments/write/action", "roleAssignments/delete/action" } },
-    { HSM, "Managed HSM Crypto User", "21dbd100-6940-42c2-9190-5d6cb909625b",
+    { HSM,
+      "Managed HSM Crypto User",
+      "21dbd100-6940-42c2-9190-5d6cb909625b",
       { "roleDefinitions/read/action", "roleAssignments/read/action", "keys/read/action",
         "keys/write/action", "keys/delete", "keys/create", "keys/rotate/action",
         "keys/import/action", "keys/release/action", "keys/backup/action", "keys/restore/action",
         "keys/encrypt/action", "keys/decrypt/action", "keys/wrap/action", "keys/unwrap/action",
         "keys/sign/action", "keys/verify/action", "keys/derive/action", "rng/action" } },
-    { HSM, "Managed HSM Crypto Officer", "515eb02d-2335-4d2d-92f2-b1cbdf9c3778",
+    { HSM,
+      "Managed HSM Crypto Officer",
+      "515eb02d-2335-4d2d-92f2-b1cbdf9c3778",
       { "roleAssignments/delete/action", "roleAssignments/read/action",
         "roleAssignments/write/action", "roleDefinitions/read/action",
         "roleDefinitions/write/action", "roleDefinitions/delete/action",
         "keys/deletedKeys/read/action", "keys/deletedKeys/delete",
         "keys/deletedKeys/recover/action", "keys/export/action" } },
-    { HSM, "Managed HSM Administrator", "a290e904-7015-4bba-90c8-60543313cdb4",
+    { HSM,
+      "Managed HSM Administrator",
+      "a290e904-7015-4bba-90c8-60543313cdb4",
       { "roleAssignments/delete/action", "roleAssignments/read/action",
         "roleAssignments/write/action", "roleDefinitions/read/action",
         "roleDefinitions/write/action", "roleDefinitions/delete/action",
@@ -122,7 +160,8 @@ const kvp_role *kvp_role_find(kvp_vault_kind kind, const char *name)
     return NULL;
 }
 
-/* `*` in the pattern matches any run; comparing without case, as Azure does. Linear: one restart point. */
+/* `*` in the pattern matches any run; comparing without case, as Azure does. Linear: one restart
+ * point. */
 static bool covers(const char *pattern, const char *action)
 {
     const char *star = NULL, *mark = NULL;
@@ -161,7 +200,8 @@ static bool any_covers(const json_t *patterns, const char *action)
     size_t i;
     const json_t *pattern;
 
-    json_array_foreach(patterns, i, pattern) {
+    json_array_foreach(patterns, i, pattern)
+    {
         if (json_is_string(pattern) && covers(json_string_value(pattern), action))
             return true;
     }
@@ -175,7 +215,8 @@ bool kvp_role_permissions_allow(const char *permissions_json, const char *action
     bool allowed = false;
     size_t i;
 
-    json_array_foreach(permissions, i, permission) {
+    json_array_foreach(permissions, i, permission)
+    {
         allowed = allowed || (any_covers(json_object_get(permission, "dataActions"), action) &&
                               !any_covers(json_object_get(permission, "notDataActions"), action));
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The built-in roles of vaults and Managed HSMs and what they allow (wire reference, section 11). */
+/* The built-in roles of vaults and Managed HSMs and what they allow (wire reference, section 11).
+ */
 #ifndef KVP_VAULTD_ROLES_H
 #define KVP_VAULTD_ROLES_H
 
@@ -20,7 +21,8 @@ extern const size_t kvp_role_count;
 /** `Microsoft.KeyVault/vaults/` or `Microsoft.KeyVault/managedHsm/` */
 extern const char *const kvp_role_action_prefix[KVP_VAULT_KIND_COUNT];
 
-/** By full name, by name without `Key Vault ` or `Managed HSM `, or by id; case does not matter. NULL if none. */
+/** By full name, by name without `Key Vault ` or `Managed HSM `, or by id; case does not matter.
+ * NULL if none. */
 const kvp_role *kvp_role_find(kvp_vault_kind kind, const char *name);
 
 /** Whether @role has an action that covers @action. */

@@ -15,41 +15,56 @@
 
 /* An operation on a key has two paths, with and without version (wire reference, section 4). */
 #define KEY_USE(word, operation, action, alternative, fn)                                          \
-    { "POST", "keys/{name}/{version}/" word, operation, "keys/" action "/action", alternative,     \
-      "keys/" action "/action", BOTH | BODY | WEIGHED, fn },                                                 \
-    { "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,               \
-      "keys/" action "/action", BOTH | BODY | WEIGHED, fn }
+    { "POST",                                                                                      \
+      "keys/{name}/{version}/" word,                                                               \
+      operation,                                                                                   \
+      "keys/" action "/action",                                                                    \
+      alternative,                                                                                 \
+      "keys/" action "/action",                                                                    \
+      BOTH | BODY | WEIGHED,                                                                       \
+      fn },                                                                                        \
+    {                                                                                              \
+        "POST", "keys/{name}/" word, operation, "keys/" action "/action", alternative,             \
+            "keys/" action "/action", BOTH | BODY | WEIGHED, fn                                    \
+    }
 
 /* Access control stands below each of the scopes (wire reference, section 11.2). */
 #define RBAC_ROUTE(method, scope, rest, operation, action, flags, fn)                              \
-    { method, scope "/Microsoft.Authorization/" rest, operation, NULL, NULL, action, flags, fn }
+    {                                                                                              \
+        method, scope "/Microsoft.Authorization/" rest, operation, NULL, NULL, action, flags, fn   \
+    }
 #define RBAC_ROUTES(scope)                                                                         \
     RBAC_ROUTE("GET", scope, "roleDefinitions", "RoleDefinitionList",                              \
                "roleDefinitions/read/action", HSM, kvp_rbac_list_definitions),                     \
-    RBAC_ROUTE("GET", scope, "roleDefinitions/{id}", "RoleDefinitionGet",                          \
-               "roleDefinitions/read/action", HSM, kvp_rbac_get_definition),                       \
-    RBAC_ROUTE("PUT", scope, "roleDefinitions/{id}", "RoleDefinitionSet",                          \
-               "roleDefinitions/write/action", HSM | BODY, kvp_rbac_put_definition),               \
-    RBAC_ROUTE("DELETE", scope, "roleDefinitions/{id}", "RoleDefinitionDelete",                    \
-               "roleDefinitions/delete/action", HSM, kvp_rbac_delete_definition),                  \
-    RBAC_ROUTE("GET", scope, "roleAssignments", "RoleAssignmentList",                              \
-               "roleAssignments/read/action", HSM, kvp_rbac_list_assignments),                     \
-    RBAC_ROUTE("GET", scope, "roleAssignments/{id}", "RoleAssignmentGet",                          \
-               "roleAssignments/read/action", HSM, kvp_rbac_get_assignment),                       \
-    RBAC_ROUTE("PUT", scope, "roleAssignments/{id}", "RoleAssignmentSet",                          \
-               "roleAssignments/write/action", HSM | BODY, kvp_rbac_put_assignment),               \
-    RBAC_ROUTE("DELETE", scope, "roleAssignments/{id}", "RoleAssignmentDelete",                    \
-               "roleAssignments/delete/action", HSM, kvp_rbac_delete_assignment)
+        RBAC_ROUTE("GET", scope, "roleDefinitions/{id}", "RoleDefinitionGet",                      \
+                   "roleDefinitions/read/action", HSM, kvp_rbac_get_definition),                   \
+        RBAC_ROUTE("PUT", scope, "roleDefinitions/{id}", "RoleDefinitionSet",                      \
+                   "roleDefinitions/write/action", HSM | BODY, kvp_rbac_put_definition),           \
+        RBAC_ROUTE("DELETE", scope, "roleDefinitions/{id}", "RoleDefinitionDelete",                \
+                   "roleDefinitions/delete/action", HSM, kvp_rbac_delete_definition),              \
+        RBAC_ROUTE("GET", scope, "roleAssignments", "RoleAssignmentList",                          \
+                   "roleAssignments/read/action", HSM, kvp_rbac_list_assignments),                 \
+        RBAC_ROUTE("GET", scope, "roleAssignments/{id}", "RoleAssignmentGet",                      \
+                   "roleAssignments/read/action", HSM, kvp_rbac_get_assignment),                   \
+        RBAC_ROUTE("PUT", scope, "roleAssignments/{id}", "RoleAssignmentSet",                      \
+                   "roleAssignments/write/action", HSM | BODY, kvp_rbac_put_assignment),           \
+        RBAC_ROUTE("DELETE", scope, "roleAssignments/{id}", "RoleAssignmentDelete",                \
+                   "roleAssignments/delete/action", HSM, kvp_rbac_delete_assignment)
 #define SECRET(method, pattern, operation, action, flags, fn)                                      \
-    { method, pattern, operation, "secrets/" action, NULL, NULL, VAULT | (flags), fn }
+    {                                                                                              \
+        method, pattern, operation, "secrets/" action, NULL, NULL, VAULT | (flags), fn             \
+    }
 
 #define CERT(method, pattern, operation, action, flags, fn)                                        \
-    { method, pattern, operation, action, NULL, NULL, VAULT | (flags), fn }
+    {                                                                                              \
+        method, pattern, operation, action, NULL, NULL, VAULT | (flags), fn                        \
+    }
 
 const kvp_route kvp_routes[] = {
     { "POST", "{tenant}/oauth2/v2.0/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
       kvp_authority_token_v2 },
-    { "POST", "{tenant}/oauth2/token", NULL, NULL, NULL, NULL, OPEN | BOTH, kvp_authority_token_v1 },
+    { "POST", "{tenant}/oauth2/token", NULL, NULL, NULL, NULL, OPEN | BOTH,
+      kvp_authority_token_v1 },
     { "GET", "{tenant}/v2.0/.well-known/openid-configuration", NULL, NULL, NULL, NULL, OPEN | BOTH,
       kvp_authority_openid },
     { "GET", "{tenant}/.well-known/openid-configuration", NULL, NULL, NULL, NULL, OPEN | BOTH,
@@ -76,8 +91,8 @@ const kvp_route kvp_routes[] = {
       kvp_keys_versions },
     { "PUT", "keys/{name}", "KeyImport", "keys/import/action", NULL, "keys/import/action",
       BOTH | BODY | ALONE | WEIGHED, kvp_keys_import },
-    { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete",
-      BOTH | ALONE, kvp_keys_delete },
+    { "DELETE", "keys/{name}", "KeyDelete", "keys/delete", NULL, "keys/delete", BOTH | ALONE,
+      kvp_keys_delete },
     { "GET", "keys/{name}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH, kvp_keys_get },
     { "GET", "keys/{name}/{version}", "KeyGet", "keys/read", NULL, "keys/read/action", BOTH,
       kvp_keys_get },
@@ -164,8 +179,8 @@ const kvp_route kvp_routes[] = {
          kvp_certificates_restore),
     CERT("GET", "certificates/contacts", "CertificateContactsGet", "certificatecontacts/write", 0,
          kvp_contacts_get),
-    CERT("PUT", "certificates/contacts", "CertificateContactsSet", "certificatecontacts/write", BODY,
-         kvp_contacts_set),
+    CERT("PUT", "certificates/contacts", "CertificateContactsSet", "certificatecontacts/write",
+         BODY, kvp_contacts_set),
     CERT("DELETE", "certificates/contacts", "CertificateContactsDelete",
          "certificatecontacts/write", 0, kvp_contacts_delete),
     CERT("GET", "certificates/issuers", "CertificateIssuersList", "certificatecas/read", 0,
@@ -220,10 +235,10 @@ const kvp_route kvp_routes[] = {
     /* For administrators alone: actions that only their roles cover. */
     { "POST", ".faults", "FaultsAdd", "faults/write", NULL, "securitydomain/upload/action",
       FAULTS | BODY, kvp_faults_add },
-    { "GET", ".faults", "FaultsList", "faults/list/action", NULL,
-      "securitydomain/upload/read", FAULTS, kvp_faults_list },
-    { "DELETE", ".faults", "FaultsDelete", "faults/delete", NULL,
-      "securitydomain/upload/action", FAULTS, kvp_faults_delete },
+    { "GET", ".faults", "FaultsList", "faults/list/action", NULL, "securitydomain/upload/read",
+      FAULTS, kvp_faults_list },
+    { "DELETE", ".faults", "FaultsDelete", "faults/delete", NULL, "securitydomain/upload/action",
+      FAULTS, kvp_faults_delete },
 };
 const size_t kvp_route_count = KVP_ARRAY_LEN(kvp_routes);
 

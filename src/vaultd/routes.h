@@ -9,10 +9,10 @@
 #include "vaultd/exchange.h"
 
 enum {
-    KVP_ROUTE_OPEN = 1 << 0,      /**< no bearer token, no api-version: the authority's own routes */
-    KVP_ROUTE_BODY = 1 << 1,      /**< takes a JSON object */
-    KVP_ROUTE_VAULT = 1 << 2,     /**< vaults have it */
-    KVP_ROUTE_HSM = 1 << 3,       /**< Managed HSMs have it */
+    KVP_ROUTE_OPEN = 1 << 0,  /**< no bearer token, no api-version: the authority's own routes */
+    KVP_ROUTE_BODY = 1 << 1,  /**< takes a JSON object */
+    KVP_ROUTE_VAULT = 1 << 2, /**< vaults have it */
+    KVP_ROUTE_HSM = 1 << 3,   /**< Managed HSMs have it */
     KVP_ROUTE_UNMANAGED = 1 << 4, /**< refused for the key and the secret of a certificate */
     KVP_ROUTE_WEIGHED = 1 << 5,   /**< throttled by the key, in the handler */
     KVP_ROUTE_FAULTS = 1 << 6     /**< there is none unless faults may be ordered */
@@ -24,10 +24,10 @@ struct kvp_route {
     /** Segments: literal (compared without case), `{name}`, `{version}` (may be empty), `{tenant}`,
      *  `{id}` (goes to version). */
     const char *pattern;
-    const char *operation;        /**< operationName of AuditEvent; NULL for the authority's */
-    const char *action;           /**< of a vault, without its prefix */
-    const char *alternative;      /**< another action of a vault that suffices, or NULL */
-    const char *hsm_action;       /**< of a Managed HSM */
+    const char *operation;   /**< operationName of AuditEvent; NULL for the authority's */
+    const char *action;      /**< of a vault, without its prefix */
+    const char *alternative; /**< another action of a vault that suffices, or NULL */
+    const char *hsm_action;  /**< of a Managed HSM */
     unsigned flags;
     void (*handler)(kvp_exchange *ex);
 };

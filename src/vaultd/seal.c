@@ -59,9 +59,10 @@ kvp_status kvp_seal_open(const kvp_seal *seal, const char *belongs_to, const voi
     if (EVP_DecryptFinal_ex(ctx, out + done, &last) != 1) {
         kvp_wipe(out, plain_len);
         ERR_clear_error();
-        return kvp_error_set(reterr, KVP_ERR_MISMATCH,
-                             "stored key material does not open: it was sealed with another storage "
-                             "key, moved or changed");
+        return kvp_error_set(
+            reterr, KVP_ERR_MISMATCH,
+            "stored key material does not open: it was sealed with another storage "
+            "key, moved or changed");
     }
     ret->len += plain_len;
     return KVP_OK;

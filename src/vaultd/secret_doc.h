@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Secret bundles and list items (wire reference, section 6), and backups of secrets and certificates. */
+/* Secret bundles and list items (wire reference, section 6), and backups of secrets and
+ * certificates. */
 #ifndef KVP_VAULTD_SECRET_DOC_H
 #define KVP_VAULTD_SECRET_DOC_H
 

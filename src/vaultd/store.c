@@ -141,7 +141,8 @@ kvp_status kvp_store_begin(kvp_store *store, kvp_store_conn **ret_conn,
                            kvp_error *reterr) KVP_NO_THREAD_ANALYSIS
 {
     kvp_lock_take(&store->write_lock);
-    /* IMMEDIATE: to become the writer at once is the only step that can find another process busy. */
+    /* IMMEDIATE: to become the writer at once is the only step that can find another process busy.
+     */
     if (sqlite3_exec(store->writer->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
         kvp_status status = kvp_store_failed(store->writer, reterr, "beginning a transaction");
         kvp_lock_give(&store->write_lock);
@@ -178,7 +179,8 @@ sqlite3_stmt *kvp_store_prepare(kvp_store_conn *conn, const char *sql, kvp_error
         kvp_error_set(reterr, KVP_ERR_INTERNAL, "too many kept statements");
         return NULL;
     }
-    if (sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) !=
+        SQLITE_OK) {
         kvp_store_failed(conn, reterr, "preparing a statement");
         return NULL;
     }

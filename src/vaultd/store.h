@@ -22,7 +22,11 @@
 
 typedef struct kvp_store kvp_store;
 
-typedef enum kvp_vault_kind { KVP_VAULT_STANDARD, KVP_VAULT_HSM, KVP_VAULT_KIND_COUNT } kvp_vault_kind;
+typedef enum kvp_vault_kind {
+    KVP_VAULT_STANDARD,
+    KVP_VAULT_HSM,
+    KVP_VAULT_KIND_COUNT
+} kvp_vault_kind;
 /** `vault`, `managed-hsm`, as the command line has them. */
 extern const char *const kvp_vault_kind_names[KVP_VAULT_KIND_COUNT];
 
@@ -41,7 +45,7 @@ extern const unsigned kvp_store_schema_version;
 typedef struct kvp_vault_info {
     int64_t id;
     kvp_vault_kind kind;
-    char name[25];                  /**< 3 to 24 characters */
+    char name[25]; /**< 3 to 24 characters */
     char tenant[KVP_UUID_SIZE];
     char subscription[KVP_UUID_SIZE];
     char recovery_level[48];
@@ -68,11 +72,13 @@ kvp_status kvp_store_vault_list(kvp_store *store, kvp_vault_info **ret_vaults, s
 kvp_status kvp_store_vault_add(kvp_store *store, const kvp_vault_info *info, kvp_error *reterr);
 /** Remove a vault with all it holds. KVP_ERR_NOT_FOUND; KVP_ERR_REFUSED: it is the default one. */
 kvp_status kvp_store_vault_remove(kvp_store *store, const char *name, kvp_error *reterr);
-/** Keys, secrets and the like in a vault, deleted ones included; roles and settings do not count. */
+/** Keys, secrets and the like in a vault, deleted ones included; roles and settings do not count.
+ */
 kvp_status kvp_store_vault_objects(kvp_store *store, const kvp_vault_info *vault,
                                    int64_t *ret_count, kvp_error *reterr);
 
-/** Of the default vault: the daemon's own `https://HOST:PORT`. Not one of the service's settings. */
+/** Of the default vault: the daemon's own `https://HOST:PORT`. Not one of the service's settings.
+ */
 #define KVP_SETTING_URL "keyvaultd.url"
 /** A setting of a vault into @ret (sized); KVP_ERR_NOT_FOUND while it was never set. */
 kvp_status kvp_store_setting_get(kvp_store *store, const kvp_vault_info *vault, const char *name,
@@ -95,15 +101,15 @@ struct kvp_principal {
 
 typedef struct kvp_assignment {
     char id[KVP_UUID_SIZE];
-    char principal[KVP_UUID_SIZE];  /**< object id */
-    char role[KVP_UUID_SIZE];       /**< role definition id */
-    char scope[160];                /**< `/`: the whole vault; `/keys`; `/keys/NAME` */
+    char principal[KVP_UUID_SIZE]; /**< object id */
+    char role[KVP_UUID_SIZE];      /**< role definition id */
+    char scope[160];               /**< `/`: the whole vault; `/keys`; `/keys/NAME` */
 } kvp_assignment;
-#define KVP_ASSIGNMENTS_MAX 64      /**< of one principal in one vault */
+#define KVP_ASSIGNMENTS_MAX 64 /**< of one principal in one vault */
 
 /**
- * Add with role definition ids @roles (ended by NULL) at @scope of @vault. KVP_ERR_INVALID: the name
- * is taken.
+ * Add with role definition ids @roles (ended by NULL) at @scope of @vault. KVP_ERR_INVALID: the
+ * name is taken.
  */
 kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
                                    const kvp_principal *principal, const char *const *roles,
@@ -122,11 +128,11 @@ kvp_status kvp_store_principal_list(kvp_store *store,
 
 /** How a principal proves itself by a signature instead of a secret. */
 typedef struct kvp_credential {
-    bool federated;                 /**< else a certificate of its own */
-    char issuer[512];               /**< federated: `iss`, `sub`, `aud` as the token must have them */
+    bool federated;   /**< else a certificate of its own */
+    char issuer[512]; /**< federated: `iss`, `sub`, `aud` as the token must have them */
     char subject[512];
     char audience[256];
-    char *keys;                     /**< owned: PEM certificate, PEM public key or JWKS */
+    char *keys; /**< owned: PEM certificate, PEM public key or JWKS */
 } kvp_credential;
 kvp_status kvp_store_credential_add(kvp_store *store, int64_t principal,
                                     const kvp_credential *credential, kvp_error *reterr);
@@ -144,14 +150,15 @@ kvp_status kvp_store_assertion_use(kvp_store *store, const uint8_t digest[32], i
 
 /** Who a token stands for and what was granted, as of now. */
 typedef struct kvp_grant {
-    kvp_principal principal;        /**< without secret_digest */
+    kvp_principal principal; /**< without secret_digest */
     char audience[256];
     int64_t expires_ms;
     kvp_assignment assignments[KVP_ASSIGNMENTS_MAX];
     size_t assignment_count;
 } kvp_grant;
 
-/** Remember a token by its digest. Expired ones are forgotten, and the oldest past 1000 of a principal. */
+/** Remember a token by its digest. Expired ones are forgotten, and the oldest past 1000 of a
+ * principal. */
 kvp_status kvp_store_token_add(kvp_store *store, const uint8_t digest[32], int64_t principal,
                                const char *audience, int64_t expires_ms, kvp_error *reterr);
 /**
@@ -179,8 +186,8 @@ kvp_status kvp_store_assignment_list(kvp_store *store, const kvp_vault_info *vau
 typedef struct kvp_definition {
     char id[KVP_UUID_SIZE];
     char *name, *description;
-    char *permissions_json;         /**< array of {actions, dataActions, notActions, notDataActions} */
-    char *scopes_json;              /**< array of strings */
+    char *permissions_json; /**< array of {actions, dataActions, notActions, notDataActions} */
+    char *scopes_json;      /**< array of strings */
 } kvp_definition;
 void kvp_definition_clear(kvp_definition *definition);
 /** Add, or replace the one of that id. */
@@ -201,21 +208,21 @@ kvp_status kvp_store_definition_list(kvp_store *store, const kvp_vault_info *vau
 
 /** One version of a key. Strings are owned; NULL = none. */
 typedef struct kvp_key_record {
-    int64_t row;                    /**< of the version */
+    int64_t row; /**< of the version */
     char name[KVP_NAME_MAX + 1];
     char version[KVP_VERSION_SIZE];
-    char kty[8];                    /**< `RSA-HSM` */
+    char kty[8]; /**< `RSA-HSM` */
     unsigned bits;
-    char *public_json;              /**< members of the JWK: crv, n, e, x, y; `{}` for oct */
-    char *ops_json;                 /**< array of strings, in the order the caller gave */
+    char *public_json; /**< members of the JWK: crv, n, e, x, y; `{}` for oct */
+    char *ops_json;    /**< array of strings, in the order the caller gave */
     char *tags_json;
-    char *policy_json;              /**< release_policy as answered */
+    char *policy_json; /**< release_policy as answered */
     bool enabled, exportable, current;
-    bool managed;                   /**< the key of a certificate */
-    bool in_token;                  /**< the private half is in a token, the store has a reference */
-    int64_t not_before, expires;    /**< Unix seconds or KVP_TIME_NONE */
+    bool managed;                /**< the key of a certificate */
+    bool in_token;               /**< the private half is in a token, the store has a reference */
+    int64_t not_before, expires; /**< Unix seconds or KVP_TIME_NONE */
     int64_t created, updated;
-    int64_t deleted, purge;         /**< deletion and scheduled purge; KVP_TIME_NONE while alive */
+    int64_t deleted, purge; /**< deletion and scheduled purge; KVP_TIME_NONE while alive */
 } kvp_key_record;
 void kvp_key_record_clear(kvp_key_record *record);
 KVP_DEFINE_FREEP(kvp_key_record, kvp_key_record_clear);
@@ -249,7 +256,8 @@ enum {
     KVP_FIELD_NOT_BEFORE = 1 << 4,
     KVP_FIELD_EXPIRES = 1 << 5
 };
-/** Write @fields of @record, and its `updated`, to the live version of that row. KVP_ERR_NOT_FOUND. */
+/** Write @fields of @record, and its `updated`, to the live version of that row. KVP_ERR_NOT_FOUND.
+ */
 kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
                                 const kvp_key_record *record, unsigned fields, kvp_error *reterr);
 
@@ -257,11 +265,12 @@ kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
 typedef struct kvp_key_page {
     kvp_key_record *items;
     size_t count, size;
-    bool more;                      /**< another page follows the last item */
+    bool more; /**< another page follows the last item */
 } kvp_key_page;
 void kvp_key_page_clear(kvp_key_page *page);
 
-/** Current versions of all keys in @state whose name follows @after ("" = from the start), at most @limit. */
+/** Current versions of all keys in @state whose name follows @after ("" = from the start), at most
+ * @limit. */
 kvp_status kvp_store_key_list(kvp_store *store, const kvp_vault_info *vault, kvp_key_state state,
                               const char *after, size_t limit, kvp_key_page *ret_page,
                               kvp_error *reterr);
@@ -270,7 +279,8 @@ kvp_status kvp_store_key_versions(kvp_store *store, const kvp_vault_info *vault,
                                   const char *after, size_t limit, kvp_key_page *ret_page,
                                   kvp_error *reterr);
 
-/** Delete (@now, purge due at @purge), recover, purge: the key with all versions. KVP_ERR_NOT_FOUND. */
+/** Delete (@now, purge due at @purge), recover, purge: the key with all versions.
+ * KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_key_delete(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                 int64_t now, int64_t purge, kvp_error *reterr);
 kvp_status kvp_store_key_recover(kvp_store *store, const kvp_vault_info *vault, const char *name,

@@ -102,8 +102,8 @@ kvp_status kvp_store_assertion_use(kvp_store *store, const uint8_t digest[32], i
     status = forget_assertions(conn, reterr);
     sqlite3_stmt *stmt =
         status == KVP_OK
-            ? kvp_store_prepare(conn, "INSERT INTO used_assertions (digest, expires) VALUES (?1, ?2)",
-                                reterr)
+            ? kvp_store_prepare(
+                  conn, "INSERT INTO used_assertions (digest, expires) VALUES (?1, ?2)", reterr)
             : NULL;
     if (!stmt)
         return kvp_store_end(store, KVP_ERR_IO, reterr);

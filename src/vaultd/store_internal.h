@@ -10,7 +10,8 @@
 
 #define KVP_STORE_STATEMENTS 224 /**< kept prepared per connection */
 
-/** A connection, used by one thread at a time; statements are found by the address of their text. */
+/** A connection, used by one thread at a time; statements are found by the address of their text.
+ */
 typedef struct kvp_store_conn {
     sqlite3 *db;
     struct {
@@ -23,11 +24,13 @@ typedef struct kvp_store_conn {
 
 struct kvp_store {
     char *path;
-    kvp_lock write_lock;      /**< one writer at a time; held while the disk works */
-    kvp_store_conn *writer;   KVP_GUARDED_BY(write_lock)
-    kvp_lock pool_lock;       /**< held only to take and give back */
-    kvp_store_conn *idle;     KVP_GUARDED_BY(pool_lock)
-    kvp_seal seal;            /**< written once, before threads start */
+    kvp_lock write_lock; /**< one writer at a time; held while the disk works */
+    kvp_store_conn *writer;
+    KVP_GUARDED_BY(write_lock)
+    kvp_lock pool_lock; /**< held only to take and give back */
+    kvp_store_conn *idle;
+    KVP_GUARDED_BY(pool_lock)
+    kvp_seal seal; /**< written once, before threads start */
     bool unlocked;
 };
 

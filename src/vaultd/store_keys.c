@@ -73,8 +73,10 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_key_record *ret, kvp_error
     kvp_store_copy(stmt, 1, record.name, sizeof(record.name));
     kvp_store_copy(stmt, 2, record.version, sizeof(record.version));
     kvp_store_copy(stmt, 3, record.kty, sizeof(record.kty));
-    if (!kvp_store_copy_text(stmt, 5, &record.public_json) || !kvp_store_copy_text(stmt, 6, &record.ops_json) ||
-        !kvp_store_copy_text(stmt, 7, &record.tags_json) || !kvp_store_copy_text(stmt, 8, &record.policy_json)) {
+    if (!kvp_store_copy_text(stmt, 5, &record.public_json) ||
+        !kvp_store_copy_text(stmt, 6, &record.ops_json) ||
+        !kvp_store_copy_text(stmt, 7, &record.tags_json) ||
+        !kvp_store_copy_text(stmt, 8, &record.policy_json)) {
         kvp_key_record_clear(&record);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
     }
@@ -197,7 +199,8 @@ kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vaul
 {
     bool deleted = false, managed = false;
     int64_t key = 0;
-    kvp_status status = find_key(conn, vault, record->name, &key, record, &deleted, &managed, reterr);
+    kvp_status status =
+        find_key(conn, vault, record->name, &key, record, &deleted, &managed, reterr);
 
     if (status == KVP_OK && deleted)
         return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is deleted", record->name);
@@ -244,8 +247,8 @@ static kvp_status seal_copies(const kvp_store *store, const kvp_vault_info *vaul
     return status;
 }
 
-static kvp_status insert_policy(kvp_store_conn *conn, int64_t key, const kvp_rotation_policy *policy,
-                                kvp_error *reterr)
+static kvp_status insert_policy(kvp_store_conn *conn, int64_t key,
+                                const kvp_rotation_policy *policy, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn, "INSERT INTO rotation_policies VALUES (?1, ?2, ?3, ?4, ?5)", reterr);
@@ -269,8 +272,8 @@ static kvp_status insert_copies(kvp_store_conn *conn, const kvp_vault_info *vaul
     bool deleted = false, managed = false;
     int64_t key = 0;
     size_t current = count - 1;
-    kvp_status status = find_key(conn, vault, copies[0].record.name, &key, &found, &deleted,
-                                 &managed, reterr);
+    kvp_status status =
+        find_key(conn, vault, copies[0].record.name, &key, &found, &deleted, &managed, reterr);
 
     if (status == KVP_OK)
         return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is there already", found.name);
@@ -389,8 +392,7 @@ kvp_status kvp_store_key_material(kvp_store *store, const kvp_vault_info *vault,
 }
 
 kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
-                                const kvp_key_record *record, unsigned fields,
-                                kvp_error *reterr)
+                                const kvp_key_record *record, unsigned fields, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
@@ -461,12 +463,12 @@ kvp_status kvp_store_key_list(kvp_store *store, const kvp_vault_info *vault, kvp
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
-        " WHERE k.vault = ?1 AND k.name > ?2 AND (k.deleted IS NOT NULL) = ?3"
-        " ORDER BY k.name LIMIT ?4",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
+                          " WHERE k.vault = ?1 AND k.name > ?2 AND (k.deleted IS NOT NULL) = ?3"
+                          " ORDER BY k.name LIMIT ?4",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
@@ -503,7 +505,8 @@ kvp_status kvp_store_key_versions(kvp_store *store, const kvp_vault_info *vault,
     return status;
 }
 
-/* A statement on one key by name, ?1 the vault and ?2 the name; no row changed is KVP_ERR_NOT_FOUND. */
+/* A statement on one key by name, ?1 the vault and ?2 the name; no row changed is
+ * KVP_ERR_NOT_FOUND. */
 static kvp_status change_key(kvp_store *store, const kvp_vault_info *vault, const char *name,
                              const char *sql, const int64_t *times, kvp_error *reterr)
 {

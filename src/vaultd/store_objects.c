@@ -137,8 +137,8 @@ kvp_status kvp_store_seal(const kvp_store *store, const char *place, const void 
     return kvp_seal_close(&store->seal, place, plain, len, ret, reterr);
 }
 
-kvp_status kvp_store_unseal(const kvp_store *store, const char *place, const void *sealed, size_t len,
-                            kvp_buf *ret, kvp_error *reterr)
+kvp_status kvp_store_unseal(const kvp_store *store, const char *place, const void *sealed,
+                            size_t len, kvp_buf *ret, kvp_error *reterr)
 {
     if (!store->unlocked)
         return kvp_error_set(reterr, KVP_ERR_INTERNAL, "the store is locked");

@@ -40,11 +40,12 @@ kvp_status kvp_store_object_recover(kvp_store *store, const kvp_vault_info *vaul
 kvp_status kvp_store_object_purge(kvp_store *store, const kvp_vault_info *vault,
                                   kvp_object_kind kind, const char *name, kvp_error *reterr);
 
-/** Seal and open with the storage key what leaves the store: backups. @place as for kvp_seal_close. */
+/** Seal and open with the storage key what leaves the store: backups. @place as for kvp_seal_close.
+ */
 kvp_status kvp_store_seal(const kvp_store *store, const char *place, const void *plain, size_t len,
                           kvp_buf *ret, kvp_error *reterr);
-kvp_status kvp_store_unseal(const kvp_store *store, const char *place, const void *sealed, size_t len,
-                            kvp_buf *ret, kvp_error *reterr);
+kvp_status kvp_store_unseal(const kvp_store *store, const char *place, const void *sealed,
+                            size_t len, kvp_buf *ret, kvp_error *reterr);
 
 /* --- secrets --------------------------------------------------------------------------------- */
 

@@ -130,11 +130,11 @@ kvp_status kvp_store_principal_find(kvp_store *store, const char *name, kvp_prin
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT id, name, client_id, object_id, created FROM principals"
-        " WHERE name = ?1 OR client_id = ?1 OR lower(object_id) = lower(?1)",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT id, name, client_id, object_id, created FROM principals"
+                          " WHERE name = ?1 OR client_id = ?1 OR lower(object_id) = lower(?1)",
+                          reterr);
     if (stmt)
         sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
@@ -162,7 +162,8 @@ kvp_status kvp_store_principal_list(kvp_store *store,
     if (!conn)
         return KVP_ERR_IO;
     sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "SELECT id, name, client_id, object_id, created FROM principals ORDER BY name", reterr);
+        conn, "SELECT id, name, client_id, object_id, created FROM principals ORDER BY name",
+        reterr);
     while (stmt && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         kvp_principal principal = { 0 };
         read_principal(stmt, 0, &principal);
@@ -176,7 +177,8 @@ kvp_status kvp_store_principal_list(kvp_store *store,
     return status;
 }
 
-/* What is out of date goes whenever something new comes, so that the table stays small by itself. */
+/* What is out of date goes whenever something new comes, so that the table stays small by itself.
+ */
 static kvp_status forget_tokens(kvp_store_conn *conn, int64_t principal, kvp_error *reterr)
 {
     sqlite3_stmt *stmt =

@@ -53,11 +53,11 @@ kvp_status kvp_store_assignment_insert(kvp_store_conn *conn, const kvp_vault_inf
         return kvp_error_set(reterr, KVP_ERR_REFUSED,
                              "a principal has at most %d role assignments in a vault",
                              KVP_ASSIGNMENTS_MAX);
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "INSERT INTO role_assignments (id, vault, principal, role, scope)"
-        " VALUES (?1, ?2, ?3, ?4, ?5)",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "INSERT INTO role_assignments (id, vault, principal, role, scope)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5)",
+                          reterr);
     if (!stmt)
         return KVP_ERR_IO;
     sqlite3_bind_text(stmt, 1, assignment->id, -1, SQLITE_STATIC);
@@ -114,7 +114,8 @@ kvp_status kvp_store_assignment_get(kvp_store *store, const kvp_vault_info *vaul
         read_assignment(stmt, ret);
         status = KVP_OK;
     } else if (rc == SQLITE_DONE) {
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no role assignment '%.40s'", id);
+        status =
+            kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no role assignment '%.40s'", id);
     } else if (stmt) {
         status = kvp_store_failed(conn, reterr, "reading");
     }
@@ -229,11 +230,11 @@ kvp_status kvp_store_definition_get(kvp_store *store, const kvp_vault_info *vaul
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT id, name, description, permissions, scopes FROM role_definitions"
-        " WHERE vault = ?1 AND id = ?2",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT id, name, description, permissions, scopes FROM role_definitions"
+                          " WHERE vault = ?1 AND id = ?2",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
@@ -282,18 +283,18 @@ kvp_status kvp_store_definition_list(kvp_store *store, const kvp_vault_info *vau
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT id, name, description, permissions, scopes FROM role_definitions"
-        " WHERE vault = ?1 ORDER BY rowid",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT id, name, description, permissions, scopes FROM role_definitions"
+                          " WHERE vault = ?1 ORDER BY rowid",
+                          reterr);
     if (stmt)
         sqlite3_bind_int64(stmt, 1, vault->id);
     while (stmt && status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         kvp_definition definition;
         status = read_definition(stmt, &definition, reterr);
-        if (status == KVP_OK && (status = kvp_buf_append(&rows, &definition, sizeof(definition))) !=
-                                    KVP_OK)
+        if (status == KVP_OK &&
+            (status = kvp_buf_append(&rows, &definition, sizeof(definition))) != KVP_OK)
             kvp_definition_clear(&definition);
     }
     if (status == KVP_OK && rc != SQLITE_DONE)

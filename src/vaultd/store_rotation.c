@@ -40,11 +40,11 @@ kvp_status kvp_store_rotation_get(kvp_store *store, const kvp_vault_info *vault,
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS " FROM keys k JOIN rotation_policies p ON p.key = k.id"
-        " WHERE k.vault = ?1 AND k.name = ?2 AND k.deleted IS NULL",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "SELECT " COLUMNS " FROM keys k JOIN rotation_policies p ON p.key = k.id"
+                          " WHERE k.vault = ?1 AND k.name = ?2 AND k.deleted IS NULL",
+                          reterr);
     if (stmt) {
         sqlite3_bind_int64(stmt, 1, vault->id);
         sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
@@ -125,11 +125,11 @@ kvp_status kvp_store_rotation_list(kvp_store *store, kvp_rotation_entry **ret, s
 
     if (!conn)
         return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT k.vault, k.name, " COLUMNS " FROM keys k JOIN rotation_policies p ON p.key = k.id"
-        " WHERE k.deleted IS NULL ORDER BY k.id",
-        reterr);
+    sqlite3_stmt *stmt = kvp_store_prepare(conn,
+                                           "SELECT k.vault, k.name, " COLUMNS
+                                           " FROM keys k JOIN rotation_policies p ON p.key = k.id"
+                                           " WHERE k.deleted IS NULL ORDER BY k.id",
+                                           reterr);
     if (stmt)
         status = KVP_OK;
     while (status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {

@@ -17,7 +17,8 @@ KVP_DEFINE_FREEP(kvp_rotation_policy, kvp_rotation_policy_clear);
 /** The policy of a live key. KVP_ERR_NOT_FOUND: it has none, or there is no such key. */
 kvp_status kvp_store_rotation_get(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                   kvp_rotation_policy *ret, kvp_error *reterr);
-/** Set it; `created` of one that exists is kept and returned in @policy. KVP_ERR_NOT_FOUND: no such key. */
+/** Set it; `created` of one that exists is kept and returned in @policy. KVP_ERR_NOT_FOUND: no such
+ * key. */
 kvp_status kvp_store_rotation_put(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                   kvp_rotation_policy *policy, kvp_error *reterr);
 
@@ -35,7 +36,7 @@ void kvp_store_rotation_free(kvp_rotation_entry *entries, size_t count);
 /** A version with its private half. */
 typedef struct kvp_key_copy {
     kvp_key_record record;
-    kvp_buf material;   /**< secret */
+    kvp_buf material; /**< secret */
 } kvp_key_copy;
 /**
  * Add all of @copies, versions of one name, in one transaction; the one whose record is `current`

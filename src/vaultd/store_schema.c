@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The schema, as the list of steps that led to it: a change is a new row, an old row is never edited. */
+/* The schema, as the list of steps that led to it: a change is a new row, an old row is never
+ * edited. */
 #include "vaultd/store_internal.h"
 
 #include <stdio.h>
@@ -63,8 +64,8 @@ static const char *const migrations[] = {
     " updated INTEGER NOT NULL,"
     " sealed BLOB NOT NULL,"
     " UNIQUE (key, version));",
-    /* 2: secrets and certificates. A certificate's key and secret have its name and versions and are
-     * marked as managed. A version without der waits for its certificate to be merged. */
+    /* 2: secrets and certificates. A certificate's key and secret have its name and versions and
+     * are marked as managed. A version without der waits for its certificate to be merged. */
     "ALTER TABLE keys ADD COLUMN managed INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE secrets ("
     " id INTEGER PRIMARY KEY,"
@@ -231,8 +232,8 @@ kvp_status kvp_store_migrate(kvp_store_conn *conn, unsigned target, kvp_error *r
         status = kvp_error_set(reterr, KVP_ERR_IO, "not a database of keyvaultd");
     if (status == KVP_OK && (version < 0 || (unsigned)version > kvp_store_schema_version))
         status = kvp_error_set(reterr, KVP_ERR_IO,
-                               "written by a newer keyvaultd (schema %d, this one knows %u)", version,
-                               kvp_store_schema_version);
+                               "written by a newer keyvaultd (schema %d, this one knows %u)",
+                               version, kvp_store_schema_version);
     if (status == KVP_OK && (unsigned)version < target)
         status = apply(conn, (unsigned)version, target, reterr);
     if (status == KVP_OK && sqlite3_exec(conn->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)

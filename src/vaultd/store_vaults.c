@@ -12,8 +12,8 @@ void kvp_store_read_vault(sqlite3_stmt *stmt, kvp_vault_info *ret_info)
     *ret_info = (kvp_vault_info){ .id = sqlite3_column_int64(stmt, 0),
                                   .recoverable_days = sqlite3_column_int(stmt, 6) };
     kvp_store_copy(stmt, 1, ret_info->name, sizeof(ret_info->name));
-    ret_info->kind = strcmp(kvp_store_text(stmt, 2), "vault") == 0 ? KVP_VAULT_STANDARD
-                                                                   : KVP_VAULT_HSM;
+    ret_info->kind =
+        strcmp(kvp_store_text(stmt, 2), "vault") == 0 ? KVP_VAULT_STANDARD : KVP_VAULT_HSM;
     kvp_store_copy(stmt, 3, ret_info->tenant, sizeof(ret_info->tenant));
     kvp_store_copy(stmt, 4, ret_info->subscription, sizeof(ret_info->subscription));
     kvp_store_copy(stmt, 5, ret_info->recovery_level, sizeof(ret_info->recovery_level));
@@ -146,8 +146,8 @@ static const char holders_sql[] =
     " WHERE m.type = 'table' AND f.\"table\" = 'vaults' COLLATE NOCASE";
 
 /* Run @format, with a table and a column for its two %s and the vault for ?1, for each holder. */
-static kvp_status each_holder(kvp_store_conn *conn, const char *verb, int64_t vault, bool with_access,
-                              int64_t *ret_sum, kvp_error *reterr)
+static kvp_status each_holder(kvp_store_conn *conn, const char *verb, int64_t vault,
+                              bool with_access, int64_t *ret_sum, kvp_error *reterr)
 {
     sqlite3_stmt *holders = NULL, *stmt = NULL;
     kvp_status status = KVP_OK;
@@ -263,11 +263,11 @@ kvp_status kvp_store_setting_put(kvp_store *store, const kvp_vault_info *vault, 
 
     if (status != KVP_OK)
         return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "INSERT INTO settings (vault, name, value) VALUES (?1, ?2, ?3)"
-        " ON CONFLICT (vault, name) DO UPDATE SET value = ?3",
-        reterr);
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn,
+                          "INSERT INTO settings (vault, name, value) VALUES (?1, ?2, ?3)"
+                          " ON CONFLICT (vault, name) DO UPDATE SET value = ?3",
+                          reterr);
     if (!stmt)
         return kvp_store_end(store, KVP_ERR_IO, reterr);
     sqlite3_bind_int64(stmt, 1, vault->id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Throttling: one window of ten seconds per vault and pot, opened by the first transaction in it. */
+/* Throttling: one window of ten seconds per vault and pot, opened by the first transaction in it.
+ */
 #include "vaultd/throttle.h"
 
 #include "base/alloc.h"
@@ -17,10 +18,8 @@
 #define VAULT_OTHER 4000
 
 const kvp_throttle_row kvp_throttle_rows[] = {
-    { "RSA", 2048, { 10, 2000, 20, 4000 } },
-    { "RSA", 3072, { 10, 500, 20, 1000 } },
-    { "RSA", 4096, { 10, 250, 20, 500 } },
-    { "EC", 0, { 10, 2000, 20, 4000 } },
+    { "RSA", 2048, { 10, 2000, 20, 4000 } }, { "RSA", 3072, { 10, 500, 20, 1000 } },
+    { "RSA", 4096, { 10, 250, 20, 500 } },   { "EC", 0, { 10, 2000, 20, 4000 } },
     { "RSA", 0, { 10, 2000, 20, 4000 } }, /* imported sizes that are not published */
     { "oct", 0, { 10, 2000, 20, 4000 } },
 };
@@ -38,7 +37,8 @@ typedef struct vault_pots {
 
 struct kvp_throttle {
     kvp_lock lock;
-    vault_pots *vaults; KVP_GUARDED_BY(lock)
+    vault_pots *vaults;
+    KVP_GUARDED_BY(lock)
 };
 
 kvp_throttle *kvp_throttle_new(void)

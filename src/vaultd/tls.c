@@ -23,8 +23,9 @@ typedef struct credential {
 struct kvp_tls {
     const kvp_datadir *dir;
     const kvp_daemon *daemon;
-    kvp_lock lock;              /* held while a certificate is made: rare, and others want it, too */
-    credential *newest;         KVP_GUARDED_BY(lock)
+    kvp_lock lock; /* held while a certificate is made: rare, and others want it, too */
+    credential *newest;
+    KVP_GUARDED_BY(lock)
 };
 
 static void credential_free(credential *c)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys whose private half lives in a PKCS#11 token: made or imported there, never read back. What the
- * store keeps of such a key is its CKA_ID. The rest of the daemon meets these keys as engine keys
- * whose `in_token` is set; public operations are done by OpenSSL, private ones here.
+ * Keys whose private half lives in a PKCS#11 token: made or imported there, never read back. What
+ * the store keeps of such a key is its CKA_ID. The rest of the daemon meets these keys as engine
+ * keys whose `in_token` is set; public operations are done by OpenSSL, private ones here.
  *
- * All functions may be called from any thread; they wait for the token, and for a session when all of
- * a small pool are in use.
+ * All functions may be called from any thread; they wait for the token, and for a session when all
+ * of a small pool are in use.
  */
 #ifndef KVP_VAULTD_TOKEN_HSM_H
 #define KVP_VAULTD_TOKEN_HSM_H
@@ -16,8 +16,8 @@ typedef struct kvp_token kvp_token;
 typedef struct kvp_token_key kvp_token_key;
 
 /**
- * Load @module, log in to the token labelled @label (NULL: the only one) with the PIN that @pin_file
- * begins with. KVP_ERR_IO names what failed. A module is opened once in a process.
+ * Load @module, log in to the token labelled @label (NULL: the only one) with the PIN that
+ * @pin_file begins with. KVP_ERR_IO names what failed. A module is opened once in a process.
  */
 kvp_status kvp_token_open(const char *module, const char *pin_file, const char *label,
                           kvp_token **ret_token, kvp_error *reterr);
@@ -39,7 +39,8 @@ kvp_status kvp_token_import(kvp_token *token, const kvp_engine_key *key, kvp_eng
 /** What the store keeps, appended to @ret, and whether stored bytes are of that sort. */
 kvp_status kvp_token_save(const kvp_token_key *in_token, kvp_buf *ret);
 bool kvp_token_is_reference(const void *data, size_t len);
-/** The key of a reference. KVP_ERR_NOT_FOUND: the token has it no more. @token NULL: KVP_ERR_CONFIG. */
+/** The key of a reference. KVP_ERR_NOT_FOUND: the token has it no more. @token NULL:
+ * KVP_ERR_CONFIG. */
 kvp_status kvp_token_load(kvp_token *token, kvp_engine_kind kind, const void *data, size_t len,
                           kvp_engine_key **ret_key, kvp_error *reterr);
 /** Frees what an engine key remembers; the object in the token stays, backups may name it. */
@@ -48,7 +49,7 @@ void kvp_token_key_free(kvp_token_key *in_token);
 /** As kvp_engine_sign and kvp_engine_decrypt, for keys with `in_token`. */
 kvp_status kvp_token_sign(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
                           size_t len, kvp_buf *ret, kvp_error *reterr);
-kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key,
-                             const void *value, size_t len, kvp_buf *ret, kvp_error *reterr);
+kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
+                             size_t len, kvp_buf *ret, kvp_error *reterr);
 
 #endif

@@ -13,7 +13,8 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define MARK "KVPTOKEN1:" /* before the CKA_ID in the store; no PKCS#8 and no symmetric key begins so */
+#define MARK                                                                                       \
+    "KVPTOKEN1:" /* before the CKA_ID in the store; no PKCS#8 and no symmetric key begins so */
 #define MARK_LEN (sizeof(MARK) - 1)
 #define LABEL "keyvaultd"
 #define ATTRIBUTES_MAX 20
@@ -26,10 +27,12 @@ KVP_DEFINE_FREEP(BIGNUM, BN_clear_free);
 static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 /** A template under construction; values are borrowed. */
-typedef struct template {
+typedef struct template
+{
     CK_ATTRIBUTE items[ATTRIBUTES_MAX];
     CK_ULONG count;
-} template;
+}
+template;
 
 static void add(template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
 {
@@ -106,7 +109,8 @@ static CK_RV read_attribute(const kvp_token *token, CK_SESSION_HANDLE session,
     return rv;
 }
 
-/* CKA_EC_POINT is the point in an OCTET STRING (PKCS#11 v3.1 §6.3.3); some modules leave that away. */
+/* CKA_EC_POINT is the point in an OCTET STRING (PKCS#11 v3.1 §6.3.3); some modules leave that away.
+ */
 static void unwrap_point(kvp_buf *point, const kvp_engine_curve *curve)
 {
     size_t raw = 1 + 2 * (size_t)curve->width;
@@ -134,7 +138,8 @@ static const kvp_engine_curve *curve_of(const kvp_buf *der)
 static EVP_PKEY *build(const char *type, OSSL_PARAM_BLD *bld)
 {
     KVP_CLEANUP(OSSL_PARAM_freep) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
-    KVP_CLEANUP(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    KVP_CLEANUP(EVP_PKEY_CTX_freep)
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *pkey = NULL;
 
     if (!params || !ctx || EVP_PKEY_fromdata_init(ctx) != 1 ||
@@ -189,7 +194,7 @@ static kvp_status find_pair(kvp_token *token, CK_SESSION_HANDLE session, kvp_eng
     CK_OBJECT_HANDLE public = CK_INVALID_HANDLE;
 
     if (*rv == CKR_OK)
-        public = find_object(token, session, CKO_PUBLIC_KEY, id, rv);
+    public = find_object(token, session, CKO_PUBLIC_KEY, id, rv);
     if (*rv != CKR_OK)
         return kvp_token_failed(reterr, "finding a key", *rv);
     if (private == CK_INVALID_HANDLE || public == CK_INVALID_HANDLE)
@@ -228,9 +233,9 @@ static kvp_status generate(kvp_token *token, CK_MECHANISM_TYPE type, template *p
     kvp_status status = kvp_token_take(token, &session, reterr);
     if (status != KVP_OK)
         return status;
-    CK_RV rv = kvp_token_functions(token)->C_GenerateKeyPair(session, &mechanism, public->items,
-                                                             public->count, private.items,
-                                                             private.count, &public_key, &private_key);
+    CK_RV rv = kvp_token_functions(token)->C_GenerateKeyPair(
+        session, &mechanism, public->items, public->count, private.items, private.count,
+        &public_key, &private_key);
     if (rv != CKR_OK)
         status = kvp_token_failed(reterr, "making a key", rv);
     else
@@ -436,7 +441,8 @@ kvp_status kvp_token_load(kvp_token *token, kvp_engine_kind kind, const void *da
     kvp_status status = kvp_token_take(token, &session, reterr);
     if (status != KVP_OK)
         return status;
-    status = find_pair(token, session, kind, (const uint8_t *)data + MARK_LEN, ret_key, &rv, reterr);
+    status =
+        find_pair(token, session, kind, (const uint8_t *)data + MARK_LEN, ret_key, &rv, reterr);
     kvp_token_give(token, session, rv);
     return status;
 }

@@ -31,7 +31,8 @@ CK_FUNCTION_LIST *kvp_token_functions(const kvp_token *token)
 
 kvp_status kvp_token_failed(kvp_error *reterr, const char *what, CK_RV rv)
 {
-    return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: the token says 0x%lx", what, (unsigned long)rv);
+    return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: the token says 0x%lx", what,
+                         (unsigned long)rv);
 }
 
 static kvp_status load_module(kvp_token *token, const char *module, kvp_error *reterr)
@@ -93,8 +94,8 @@ static kvp_status find_slot(kvp_token *token, const char *label, kvp_error *rete
 
 static kvp_status open_session(kvp_token *token, CK_SESSION_HANDLE *ret, kvp_error *reterr)
 {
-    CK_RV rv = token->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
-                                       ret);
+    CK_RV rv =
+        token->f->C_OpenSession(token->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, ret);
 
     return rv == CKR_OK ? KVP_OK : kvp_token_failed(reterr, "C_OpenSession", rv);
 }
@@ -178,7 +179,8 @@ kvp_status kvp_token_take(kvp_token *token, CK_SESSION_HANDLE *ret, kvp_error *r
 
 void kvp_token_give(kvp_token *token, CK_SESSION_HANDLE session, CK_RV rv)
 {
-    /* After a failure an operation may still be active in it: a fresh one is simpler than to know. */
+    /* After a failure an operation may still be active in it: a fresh one is simpler than to know.
+     */
     if (rv != CKR_OK)
         token->f->C_CloseSession(session);
     pthread_mutex_lock(&token->mutex);

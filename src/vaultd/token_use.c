@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signing and decryption by the token. */
-#define OPENSSL_SUPPRESS_DEPRECATED /* RSA_padding_check_…: OpenSSL has no other name for unpadding alone */
+#define OPENSSL_SUPPRESS_DEPRECATED /* RSA_padding_check_…: OpenSSL has no other name for        \
+                                       unpadding alone */
 
 #include "vaultd/token_internal.h"
 
@@ -13,7 +14,8 @@
 
 #define MODULUS_MAX 1024 /* bytes */
 
-/** What goes before a digest (RFC 8017 §9.2, note 1), and the numbers PSS and OAEP have for the hash. */
+/** What goes before a digest (RFC 8017 §9.2, note 1), and the numbers PSS and OAEP have for the
+ * hash. */
 typedef struct hash_row {
     const char *digest;
     CK_MECHANISM_TYPE mechanism;
@@ -21,13 +23,19 @@ typedef struct hash_row {
     uint8_t prefix[19];
 } hash_row;
 static const hash_row hashes[] = {
-    { "SHA256", CKM_SHA256, CKG_MGF1_SHA256,
+    { "SHA256",
+      CKM_SHA256,
+      CKG_MGF1_SHA256,
       { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
         0x05, 0x00, 0x04, 0x20 } },
-    { "SHA384", CKM_SHA384, CKG_MGF1_SHA384,
+    { "SHA384",
+      CKM_SHA384,
+      CKG_MGF1_SHA384,
       { 0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02,
         0x05, 0x00, 0x04, 0x30 } },
-    { "SHA512", CKM_SHA512, CKG_MGF1_SHA512,
+    { "SHA512",
+      CKM_SHA512,
+      CKG_MGF1_SHA512,
       { 0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03,
         0x05, 0x00, 0x04, 0x40 } },
     { "SHA1", CKM_SHA_1, CKG_MGF1_SHA1, { 0 } },
@@ -71,8 +79,8 @@ kvp_status kvp_token_sign(const kvp_algorithm *alg, const kvp_engine_key *key, c
         status = kvp_buf_append(&data, hash->prefix, sizeof(hash->prefix));
     } else if (len + 11 > key->bits / 8) {
         return kvp_error_set(reterr, KVP_ERR_INVALID,
-                             "Invalid length of 'value': %zu bytes. %s takes at most %u bytes.", len,
-                             alg->name, key->bits / 8 - 11);
+                             "Invalid length of 'value': %zu bytes. %s takes at most %u bytes.",
+                             len, alg->name, key->bits / 8 - 11);
     }
     if (status == KVP_OK)
         status = kvp_buf_append(&data, value, len);
@@ -105,7 +113,8 @@ static CK_RV decrypt_once(const kvp_token_key *in, CK_MECHANISM *mechanism, cons
     return rv;
 }
 
-/* A failure that is the ciphertext's, not the token's. Modules differ in their word for bad padding. */
+/* A failure that is the ciphertext's, not the token's. Modules differ in their word for bad
+ * padding. */
 static bool blames_data(CK_RV rv)
 {
     return rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE ||
@@ -137,8 +146,8 @@ static CK_RV decrypt_bare(const kvp_token_key *in, const kvp_algorithm *alg, con
     return rv;
 }
 
-kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key,
-                             const void *value, size_t len, kvp_buf *ret, kvp_error *reterr)
+kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
+                             size_t len, kvp_buf *ret, kvp_error *reterr)
 {
     const hash_row *hash = hash_of(alg);
     CK_RSA_PKCS_OAEP_PARAMS oaep = { hash ? hash->mechanism : 0, hash ? hash->mgf : 0,
@@ -150,7 +159,8 @@ kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key
     if (len != key->bits / 8)
         return kvp_error_set(reterr, KVP_ERR_INVALID,
                              "Invalid length of 'value': %zu bytes. %s takes exactly the modulus' "
-                             "length.", len, alg->name);
+                             "length.",
+                             len, alg->name);
     if (hash)
         mechanism = (CK_MECHANISM){ CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep) };
     CK_RV rv = decrypt_once(key->in_token, &mechanism, value, len, plain, &plain_len, reterr);

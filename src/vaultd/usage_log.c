@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AuditEvent lines (wire reference, section 12). Each is formatted whole and written by one write to
- * an O_APPEND descriptor before the answer leaves, so that a request that was answered was logged.
+ * AuditEvent lines (wire reference, section 12). Each is formatted whole and written by one write
+ * to an O_APPEND descriptor before the answer leaves, so that a request that was answered was
+ * logged.
  */
 #include "vaultd/usage_log.h"
 
@@ -23,7 +24,8 @@
 struct kvp_usage_log {
     kvp_lock lock;
     char *events_path, *signins_path;
-    int events, signins; KVP_GUARDED_BY(lock)
+    int events, signins;
+    KVP_GUARDED_BY(lock)
 };
 
 static int open_append(const char *path, kvp_error *reterr)
@@ -89,7 +91,8 @@ void kvp_usage_log_close(kvp_usage_log *log)
     kvp_free(log);
 }
 
-/* The lock only keeps the descriptor from being exchanged under the write, which itself is atomic. */
+/* The lock only keeps the descriptor from being exchanged under the write, which itself is atomic.
+ */
 static kvp_status append(kvp_usage_log *log, const int *fd, const kvp_buf *line, kvp_error *reterr)
 {
     ssize_t done;
@@ -113,7 +116,7 @@ static kvp_status append(kvp_usage_log *log, const int *fd, const kvp_buf *line,
 typedef struct line {
     kvp_buf text;
     kvp_status status;
-    bool first;  /* no comma before the next member */
+    bool first; /* no comma before the next member */
 } line;
 
 static void put(line *l, const char *text, size_t len)

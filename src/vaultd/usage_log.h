@@ -27,9 +27,10 @@ KVP_DEFINE_FREEP(kvp_usage_log, kvp_usage_log_close);
 kvp_status kvp_usage_log_event(kvp_usage_log *log, const struct kvp_exchange *ex,
                                kvp_error *reterr);
 
-/** A sign-in. @code: the AADSTS number, 0 for success; @client is what was sent, @principal "" if unknown. */
-kvp_status kvp_usage_log_signin(kvp_usage_log *log, const struct kvp_exchange *ex, const char *client,
-                                const char *principal, const char *resource, long code,
-                                kvp_error *reterr);
+/** A sign-in. @code: the AADSTS number, 0 for success; @client is what was sent, @principal "" if
+ * unknown. */
+kvp_status kvp_usage_log_signin(kvp_usage_log *log, const struct kvp_exchange *ex,
+                                const char *client, const char *principal, const char *resource,
+                                long code, kvp_error *reterr);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which vault a request is for: read from its Host, looked up anew each time, as vaults come and go. */
+/* Which vault a request is for: read from its Host, looked up anew each time, as vaults come and
+ * go. */
 #include "vaultd/exchange.h"
 
 #include <stdio.h>
@@ -27,7 +28,8 @@ bool kvp_daemon_vault_label(const kvp_daemon *daemon, const char *host, char *ds
     return false;
 }
 
-/* Host without its port, in lower case, as identifiers show it; "" when there is none or it is too long. */
+/* Host without its port, in lower case, as identifiers show it; "" when there is none or it is too
+ * long. */
 static void read_host(const kvp_exchange *ex, char *dst, size_t size)
 {
     const char *host = ex->host ? ex->host : "";

@@ -97,7 +97,8 @@ json_t *kvp_test_client_json(const kvp_test_client *client)
 }
 
 /* The text between @start and the next quote in the last answer's headers. */
-static bool challenge_value(const kvp_test_client *client, const char *start, char *dst, size_t size)
+static bool challenge_value(const kvp_test_client *client, const char *start, char *dst,
+                            size_t size)
 {
     const char *found = strstr(kvp_buf_str(&client->headers), start);
 
@@ -121,7 +122,8 @@ bool kvp_test_client_sign_in(kvp_test_client *client)
     snprintf(form, sizeof(form),
              "client_id=%s&client_secret=%s&grant_type=client_credentials&scope=%s/.default",
              client->client_id, client->secret, resource);
-    if (kvp_test_client_send(client, "POST", path, "application/x-www-form-urlencoded", form) != 200)
+    if (kvp_test_client_send(client, "POST", path, "application/x-www-form-urlencoded", form) !=
+        200)
         return false;
     json_t *answer = kvp_test_client_json(client);
     const char *token = json_string_value(json_object_get(answer, "access_token"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A small HTTPS client that sets itself up from a data directory's kvpkcs11.conf, as a user would. */
+/* A small HTTPS client that sets itself up from a data directory's kvpkcs11.conf, as a user would.
+ */
 #ifndef KVP_TEST_VAULTD_CLIENT_H
 #define KVP_TEST_VAULTD_CLIENT_H
 
@@ -12,10 +13,11 @@ typedef struct kvp_test_client {
     CURL *curl;
     char url[300], tenant[40], client_id[40], secret[64], token[64], ca_file[512];
     kvp_buf body;
-    kvp_buf headers;   /**< of the last answer, as they came */
+    kvp_buf headers; /**< of the last answer, as they came */
 } kvp_test_client;
 
-/** Read url, tenant, client_id, client_secret and ca.pem of @dir. False when the file lacks something. */
+/** Read url, tenant, client_id, client_secret and ca.pem of @dir. False when the file lacks
+ * something. */
 bool kvp_test_client_open(kvp_test_client *client, const char *dir);
 void kvp_test_client_close(kvp_test_client *client);
 

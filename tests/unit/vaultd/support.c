@@ -62,13 +62,13 @@ static void issue_token(kvp_test_vault *vault, const char *client_id, char token
     kvp_principal principal;
     uint8_t digest[32];
 
-    ck_assert_int_eq(kvp_store_principal_by_client(vault->daemon.store, client_id, &principal, NULL),
-                     KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_principal_by_client(vault->daemon.store, client_id, &principal, NULL), KVP_OK);
     ck_assert_int_eq(kvp_ident_secret(token), KVP_OK);
     ck_assert_int_eq(kvp_ident_digest(token, digest), KVP_OK);
     ck_assert_int_eq(kvp_store_token_add(vault->daemon.store, digest, principal.id,
-                                         "https://127.0.0.1",
-                                         kvp_clock_wall_us() / 1000 + 3600000, NULL),
+                                         "https://127.0.0.1", kvp_clock_wall_us() / 1000 + 3600000,
+                                         NULL),
                      KVP_OK);
 }
 
@@ -107,8 +107,8 @@ void kvp_test_vault_open(kvp_test_vault *vault, kvp_vault_kind kind)
     open_parts(vault, &kind);
     char *conf = kvp_test_read(kvp_test_path(vault->dir, KVP_DATADIR_CONF));
     ck_assert_int_eq(sscanf(strstr(conf, "client_id = "), "client_id = %36s", vault->client_id), 1);
-    ck_assert_int_eq(sscanf(strstr(conf, "client_secret = "), "client_secret = %43s", vault->secret),
-                     1);
+    ck_assert_int_eq(
+        sscanf(strstr(conf, "client_secret = "), "client_secret = %43s", vault->secret), 1);
     kvp_free(conf);
     issue_token(vault, vault->client_id, vault->token);
 }
@@ -136,7 +136,8 @@ void kvp_test_principal(kvp_test_vault *vault, const char *name, const char *rol
     const char *roles[] = { found->id, NULL };
     ck_assert_int_eq(kvp_principal_make(name, &principal, secret, NULL), KVP_OK);
     ck_assert_int_eq(kvp_store_principal_add(vault->daemon.store, &vault->daemon.vault, &principal,
-                                             roles, "/", NULL), KVP_OK);
+                                             roles, "/", NULL),
+                     KVP_OK);
     issue_token(vault, principal.client_id, ret_token);
 }
 
@@ -212,7 +213,8 @@ const char *kvp_test_members(const json_t *object)
     json_t *value;
 
     text[0] = '\0';
-    json_object_foreach((json_t *)(uintptr_t)object, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, name, value)
+    {
         size_t used = strlen(text);
         snprintf(text + used, sizeof(text) - used, "%s%s", used ? " " : "", name);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of vaultd share: a throw-away directory, a vault in it, requests without a network. */
+/* What the tests of vaultd share: a throw-away directory, a vault in it, requests without a
+ * network. */
 #ifndef KVP_TEST_VAULTD_SUPPORT_H
 #define KVP_TEST_VAULTD_SUPPORT_H
 
@@ -21,8 +22,8 @@ typedef struct kvp_test_vault {
     kvp_daemon daemon;
     char client_id[KVP_UUID_SIZE];
     char secret[KVP_SECRET_SIZE];
-    char token[KVP_SECRET_SIZE];   /**< of the administrator */
-    const char *api_version;       /**< of the requests made by kvp_test_call; "7.5" */
+    char token[KVP_SECRET_SIZE]; /**< of the administrator */
+    const char *api_version;     /**< of the requests made by kvp_test_call; "7.5" */
 } kvp_test_vault;
 
 void kvp_test_vault_open(kvp_test_vault *vault, kvp_vault_kind kind);
@@ -34,11 +35,13 @@ void kvp_test_vault_restart(kvp_test_vault *vault);
 void kvp_test_principal(kvp_test_vault *vault, const char *name, const char *role,
                         char ret_token[KVP_SECRET_SIZE]);
 
-/** Run a request; @path gets `?api-version=` unless it has a query. @token and @body may be NULL. */
+/** Run a request; @path gets `?api-version=` unless it has a query. @token and @body may be NULL.
+ */
 kvp_exchange *kvp_test_request(kvp_test_vault *vault, const char *method, const char *path,
                                const char *token, const char *body);
 
-/** The answer of the administrator's request, parsed, after checking its status; NULL without body. */
+/** The answer of the administrator's request, parsed, after checking its status; NULL without body.
+ */
 json_t *kvp_test_call(kvp_test_vault *vault, const char *method, const char *path, const char *body,
                       int status);
 /** Like it, formatted body. */
@@ -51,7 +54,8 @@ const char *kvp_test_text(const json_t *document, const char *path);
 const json_t *kvp_test_at(const json_t *document, const char *path);
 /** The names of an object's members, in order, separated by spaces; good until the next call. */
 const char *kvp_test_members(const json_t *object);
-/** Check `error.code`, `error.innererror.code` (NULL = none) and that the message contains @text. Frees. */
+/** Check `error.code`, `error.innererror.code` (NULL = none) and that the message contains @text.
+ * Frees. */
 void kvp_test_error(json_t *take, const char *code, const char *inner, const char *text);
 
 /** base64url of @len bytes in a new string (kvp_free). */

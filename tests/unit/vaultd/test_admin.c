@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sub-commands on a data directory whose store a daemon has open: what they change it sees at once. */
+/* Sub-commands on a data directory whose store a daemon has open: what they change it sees at once.
+ */
 #include "config.h"
 
 #include "support.h"
@@ -31,7 +32,7 @@ static void teardown(void)
 /* Run a command line, blanks between its words; the status, and what it wrote in output. */
 static kvp_status run(const char *line, kvp_error *error)
 {
-    char copy[1024], *words[40] = { (char *)(uintptr_t)"keyvaultd" }, *save = NULL;
+    char copy[1024], *words[40] = { (char *)(uintptr_t) "keyvaultd" }, *save = NULL;
     int count = 1;
     kvp_options options;
 
@@ -116,8 +117,9 @@ END_TEST
 
 START_TEST(bad_vault_names_are_refused)
 {
-    static const char *const names[] = { "ab", "1abc", "a--b", "abc-", "a_b", "localhost",
-                                         "abcdefghijklmnopqrstuvwxy" };
+    static const char *const names[] = {
+        "ab", "1abc", "a--b", "abc-", "a_b", "localhost", "abcdefghijklmnopqrstuvwxy"
+    };
     char line[100];
 
     snprintf(line, sizeof(line), "vault add %s", names[_i]);
@@ -157,8 +159,9 @@ START_TEST(private_keys_come_from_pem_and_pkcs8_files)
     static const struct {
         const char *alg;
         int size;
-    } algs[] = { { "PS256", 32 }, { "ES256", 32 }, { "ES384", 48 }, { "ES512", 64 },
-                 { "ES256K", 32 } };
+    } algs[] = {
+        { "PS256", 32 }, { "ES256", 32 }, { "ES384", 48 }, { "ES512", 64 }, { "ES256K", 32 }
+    };
     char path[200];
     snprintf(path, sizeof(path), "%s/sign", kid);
     char *value = kvp_test_base64(digest, (size_t)algs[_i / 2].size);

@@ -74,9 +74,11 @@ static void open_vault(long from, long until)
 
     kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
     ck_assert_int_eq(kvp_principal_make("app", &app, secret, NULL), KVP_OK);
-    ck_assert_int_eq(kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &app, roles,
-                                             "/", NULL), KVP_OK);
-    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, app.client_id, &app, NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &app, roles, "/", NULL),
+        KVP_OK);
+    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, app.client_id, &app, NULL),
+                     KVP_OK);
     rsa = EVP_RSA_gen(2048);
     ec = EVP_EC_gen("P-256");
     make_certificate(from, until);
@@ -107,7 +109,8 @@ static void sign(const char *alg, const char *text, kvp_buf *ret)
     unsigned char sig[600];
     size_t len = sizeof(sig);
 
-    ck_assert_int_eq(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL, alg[0] == 'E' ? ec : rsa), 1);
+    ck_assert_int_eq(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL, alg[0] == 'E' ? ec : rsa),
+                     1);
     if (alg[0] == 'P') {
         EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING);
         EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_DIGEST);
@@ -136,7 +139,8 @@ static char *jwt_of(const char *alg, json_t *header, json_t *claims)
     for (int i = 0; i < 2; i++) {
         char *json = json_dumps(both[i], JSON_COMPACT);
         ck_assert_int_eq(kvp_base64url_encode(json, strlen(json), &part), KVP_OK);
-        ck_assert_int_eq(kvp_buf_append_fmt(&text, "%s%s", i ? "." : "", kvp_buf_str(&part)), KVP_OK);
+        ck_assert_int_eq(kvp_buf_append_fmt(&text, "%s%s", i ? "." : "", kvp_buf_str(&part)),
+                         KVP_OK);
         kvp_buf_clear(&part);
         free(json);
         json_decref(both[i]);
@@ -191,8 +195,8 @@ static long sign_in(char *take_jwt)
     long code = (long)json_integer_value(json_array_get(json_object_get(answer, "error_codes"), 0));
 
     if (ex->status == 200) {
-        kvp_exchange *use = kvp_test_request(&vault, "GET", "/keys",
-                                             kvp_test_text(answer, "access_token"), NULL);
+        kvp_exchange *use =
+            kvp_test_request(&vault, "GET", "/keys", kvp_test_text(answer, "access_token"), NULL);
         ck_assert_int_eq(use->status, 200);
         kvp_exchange_free(use);
         code = 0;
@@ -216,8 +220,8 @@ START_TEST(an_assertion_signed_with_the_certificates_key_gets_a_token)
         for (size_t i = 0; i < 3; i++) {
             char jti[16];
             snprintf(jti, sizeof(jti), "%zu-%zu", a, i);
-            ck_assert_int_eq(sign_in(jwt_of(algs[a], header_of(algs[a]),
-                                            claims_of(audiences[i], jti))), 0);
+            ck_assert_int_eq(
+                sign_in(jwt_of(algs[a], header_of(algs[a]), claims_of(audiences[i], jti))), 0);
         }
     }
 }
@@ -231,8 +235,8 @@ START_TEST(an_assertion_works_once)
     ck_assert_int_eq(sign_in(kvp_strdup(jwt)), 50013);
     kvp_test_vault_restart(&vault);
     ck_assert_int_eq(sign_in(jwt), 50013);
-    ck_assert_int_eq(sign_in(jwt_of("PS256", header_of("PS256"),
-                                    claims_of("/oauth2/v2.0/token", "twice"))), 0);
+    ck_assert_int_eq(
+        sign_in(jwt_of("PS256", header_of("PS256"), claims_of("/oauth2/v2.0/token", "twice"))), 0);
 }
 END_TEST
 
@@ -266,7 +270,8 @@ START_TEST(a_wrong_assertion_is_refused)
     json_t *header = header_of("PS256"), *claims = claims_of("/oauth2/v2.0/token", "j");
     json_t *target = wrong[_i].what[0] == 'h' ? header : claims;
 
-    json_object_set_new(target, wrong[_i].member, json_loads(wrong[_i].json, JSON_DECODE_ANY, NULL));
+    json_object_set_new(target, wrong[_i].member,
+                        json_loads(wrong[_i].json, JSON_DECODE_ANY, NULL));
     long code = sign_in(jwt_of("PS256", header, claims));
 
     ck_assert_msg(code == wrong[_i].code, "%s %s: %ld", wrong[_i].what, wrong[_i].member, code);
@@ -275,8 +280,9 @@ END_TEST
 
 START_TEST(what_is_no_jwt_is_malformed)
 {
-    static const char *const junk[] = { "x", "..", "a.b.c", "e30.e30.", "e30.e30.AAAA", "W10.W10.AA",
-                                        "e30.e30.AA.AA", "!!!.###.$$$" };
+    static const char *const junk[] = {
+        "x", "..", "a.b.c", "e30.e30.", "e30.e30.AAAA", "W10.W10.AA", "e30.e30.AA.AA", "!!!.###.$$$"
+    };
 
     ck_assert_int_eq(sign_in(kvp_strdup(junk[_i])), 50027);
 }
@@ -298,8 +304,8 @@ END_TEST
 
 START_TEST(an_expired_certificate_signs_nobody_in)
 {
-    ck_assert_int_eq(sign_in(jwt_of("PS256", header_of("PS256"),
-                                    claims_of("/oauth2/v2.0/token", "j"))), 700027);
+    ck_assert_int_eq(
+        sign_in(jwt_of("PS256", header_of("PS256"), claims_of("/oauth2/v2.0/token", "j"))), 700027);
 }
 END_TEST
 
@@ -326,10 +332,10 @@ static void federate(bool jwks, EVP_PKEY *pkey)
         add_credential(true, pem_of(bio));
         return;
     }
-    json_t *set = json_pack("{s:[{s:s, s:s, s:o, s:o}, {s:s, s:s, s:s, s:o, s:o}]}", "keys", "kty",
-                            "RSA", "kid", "r1", "n", number(rsa, "n"), "e", number(rsa, "e"), "kty",
-                            "EC", "kid", "e1", "crv", "P-256", "x", number(ec, "qx"), "y",
-                            number(ec, "qy"));
+    json_t *set =
+        json_pack("{s:[{s:s, s:s, s:o, s:o}, {s:s, s:s, s:s, s:o, s:o}]}", "keys", "kty", "RSA",
+                  "kid", "r1", "n", number(rsa, "n"), "e", number(rsa, "e"), "kty", "EC", "kid",
+                  "e1", "crv", "P-256", "x", number(ec, "qx"), "y", number(ec, "qy"));
     char *text = json_dumps(set, 0);
     add_credential(true, kvp_strdup(text));
     free(text);
@@ -347,8 +353,11 @@ START_TEST(a_token_of_another_issuer_signs_in_as_often_as_it_is_read)
     static const struct {
         bool jwks;
         const char *alg, *kid;
-    } rows[] = { { true, "RS256", "r1" }, { true, "ES256", "e1" }, { false, "RS256", "any" },
-                 { false, "ES256", "any" }, { true, "ES256", NULL } };
+    } rows[] = { { true, "RS256", "r1" },
+                 { true, "ES256", "e1" },
+                 { false, "RS256", "any" },
+                 { false, "ES256", "any" },
+                 { true, "ES256", NULL } };
 
     federate(rows[_i].jwks, rows[_i].alg[0] == 'E' ? ec : rsa);
     json_t *header = json_pack("{s:s, s:s*}", "alg", rows[_i].alg, "kid", rows[_i].kid);

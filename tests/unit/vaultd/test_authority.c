@@ -23,7 +23,8 @@ static void teardown(void)
     kvp_test_vault_close(&vault);
 }
 
-/* Post @form, in which {id} and {secret} stand for the administrator's, to @path after the tenant. */
+/* Post @form, in which {id} and {secret} stand for the administrator's, to @path after the tenant.
+ */
 static json_t *post(const char *tenant, const char *path, const char *form, int status)
 {
     kvp_buf body = KVP_BUF_INIT(0);
@@ -55,8 +56,10 @@ static json_t *post(const char *tenant, const char *path, const char *form, int 
 START_TEST(a_right_secret_gets_a_token_that_works)
 {
     static const char *const scopes[] = {
-        "https%3A%2F%2F127.0.0.1%2F.default",      "https://127.0.0.1:8443/.default",
-        "https%3a%2f%2flocalhost/.default+openid", "openid%20https://[::1]/.default",
+        "https%3A%2F%2F127.0.0.1%2F.default",
+        "https://127.0.0.1:8443/.default",
+        "https%3a%2f%2flocalhost/.default+openid",
+        "openid%20https://[::1]/.default",
         "https://127.0.0.1//.default",
     };
     char form[300];
@@ -78,8 +81,8 @@ END_TEST
 
 START_TEST(the_old_endpoint_takes_a_resource_and_answers_in_strings)
 {
-    json_t *answer = post(vault.daemon.vault.tenant, "/oauth2/token",
-                          GOOD "&resource=https://127.0.0.1", 200);
+    json_t *answer =
+        post(vault.daemon.vault.tenant, "/oauth2/token", GOOD "&resource=https://127.0.0.1", 200);
 
     ck_assert_str_eq(kvp_test_text(answer, "expires_in"), "3599");
     ck_assert_str_eq(kvp_test_text(answer, "resource"), "https://127.0.0.1");
@@ -101,8 +104,9 @@ static const struct {
 } refusals[] = {
     { "client_id={id}&client_secret=wrong&grant_type=client_credentials" SCOPE, 401, 7000215,
       "invalid_client" },
-    { "client_id=00000000-0000-0000-0000-000000000000&client_secret=x&grant_type=client_credentials"
-      SCOPE, 400, 700016, "unauthorized_client" },
+    { "client_id=00000000-0000-0000-0000-000000000000&client_secret=x&grant_type=client_"
+      "credentials" SCOPE,
+      400, 700016, "unauthorized_client" },
     { "client_id=%FF%00&client_secret=x&grant_type=client_credentials" SCOPE, 400, 90014,
       "invalid_request" },
     { "client_secret={secret}&grant_type=client_credentials" SCOPE, 400, 90014, "invalid_request" },
@@ -142,10 +146,11 @@ END_TEST
 
 START_TEST(another_tenant_is_not_found)
 {
-    json_t *answer = post("11111111-1111-1111-1111-111111111111", "/oauth2/v2.0/token",
-                          GOOD SCOPE, 400);
+    json_t *answer =
+        post("11111111-1111-1111-1111-111111111111", "/oauth2/v2.0/token", GOOD SCOPE, 400);
 
-    ck_assert_int_eq(json_integer_value(json_array_get(kvp_test_at(answer, "error_codes"), 0)), 90002);
+    ck_assert_int_eq(json_integer_value(json_array_get(kvp_test_at(answer, "error_codes"), 0)),
+                     90002);
     json_decref(answer);
 }
 END_TEST
@@ -224,9 +229,11 @@ START_TEST(form_fields_are_found_whole)
 {
     static const struct {
         const char *form, *want;
-    } rows[] = { { "a=1&b=2", "2" },      { "b=x%20y+z", "x y z" }, { "bb=1&b=3", "3" },
-                 { "a=b=c&b=%3d", "=" },  { "b=", "" },             { "a=1", NULL },
-                 { "b=%0", NULL },        { "b=%00", NULL },        { "b=123456789", NULL } };
+    } rows[] = { { "a=1&b=2", "2" },     { "b=x%20y+z", "x y z" },
+                 { "bb=1&b=3", "3" },    { "a=b=c&b=%3d", "=" },
+                 { "b=", "" },           { "a=1", NULL },
+                 { "b=%0", NULL },       { "b=%00", NULL },
+                 { "b=123456789", NULL } };
     char value[9] = "";
     bool found = kvp_form_field(rows[_i].form, "b", value, sizeof(value));
 

@@ -60,15 +60,18 @@ static void make_two_versions(void)
                               "{\"kty\":\"EC\",\"tags\":{\"a\":\"b\"}}", 200));
     json_decref(kvp_test_call(&vault, "POST", "/keys/twice/create",
                               "{\"kty\":\"RSA\",\"key_ops\":[\"sign\"],"
-                              "\"attributes\":{\"exp\":4000000000}}", 200));
+                              "\"attributes\":{\"exp\":4000000000}}",
+                              200));
 }
 
 START_TEST(a_key_comes_back_with_all_versions)
 {
     make_two_versions();
-    json_decref(kvp_test_call(&vault, "PUT", "/keys/twice/rotationpolicy",
-                              "{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[{\"action\":{"
-                              "\"type\":\"rotate\"},\"trigger\":{\"timeAfterCreate\":\"P30D\"}}]}", 200));
+    json_decref(
+        kvp_test_call(&vault, "PUT", "/keys/twice/rotationpolicy",
+                      "{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[{\"action\":{"
+                      "\"type\":\"rotate\"},\"trigger\":{\"timeAfterCreate\":\"P30D\"}}]}",
+                      200));
     json_t *before = kvp_test_call(&vault, "GET", "/keys/twice", NULL, 200);
     json_t *versions = kvp_test_call(&vault, "GET", "/keys/twice/versions", NULL, 200);
     json_t *policy = kvp_test_call(&vault, "GET", "/keys/twice/rotationpolicy", NULL, 200);
@@ -82,9 +85,9 @@ START_TEST(a_key_comes_back_with_all_versions)
     json_t *policy_again = kvp_test_call(&vault, "GET", "/keys/twice/rotationpolicy", NULL, 200);
     ck_assert(json_equal(policy_again, policy));
     /* The private half, too: a signature of the restored key is one of the key that was. */
-    json_decref(kvp_test_call(&vault, "POST", "/keys/twice/sign",
-                              "{\"alg\":\"RS256\",\"value\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
-                              200));
+    json_decref(kvp_test_call(
+        &vault, "POST", "/keys/twice/sign",
+        "{\"alg\":\"RS256\",\"value\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}", 200));
     json_decref(policy_again);
     json_decref(policy);
     json_decref(again);
@@ -170,8 +173,8 @@ END_TEST
 
 START_TEST(backup_of_nothing_is_not_found)
 {
-    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/none/backup", NULL, 404), "KeyNotFound", NULL,
-                   "A key with (name/id) none was not found");
+    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/none/backup", NULL, 404), "KeyNotFound",
+                   NULL, "A key with (name/id) none was not found");
 }
 END_TEST
 
@@ -183,15 +186,16 @@ START_TEST(release_is_refused_for_each_reason)
 
     json_decref(kvp_test_call(&vault, "POST", "/keys/out/create", exportable, 200));
     json_decref(kvp_test_call(&vault, "POST", "/keys/in/create", "{\"kty\":\"EC\"}", 200));
-    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/out/release", "{\"target\":\"a.b.c\"}", 403),
-                   "Forbidden", "AccessDenied", "attestation statement cannot be verified");
+    kvp_test_error(
+        kvp_test_call(&vault, "POST", "/keys/out/release", "{\"target\":\"a.b.c\"}", 403),
+        "Forbidden", "AccessDenied", "attestation statement cannot be verified");
     kvp_test_error(kvp_test_call(&vault, "POST", "/keys/in/release", "{\"target\":\"a.b.c\"}", 400),
                    "BadParameter", NULL, "not exportable");
     kvp_test_error(kvp_test_call(&vault, "POST", "/keys/out/release",
                                  "{\"target\":\"a.b.c\",\"enc\":\"A256KW\"}", 400),
                    "BadParameter", NULL, "Property enc has invalid value");
-    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/out/release", "{}", 400), "BadParameter", NULL,
-                   "Property target has invalid value");
+    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/out/release", "{}", 400), "BadParameter",
+                   NULL, "Property target has invalid value");
 }
 END_TEST
 

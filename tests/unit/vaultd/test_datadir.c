@@ -166,8 +166,10 @@ static const struct {
 } retargets[] = {
     { "[vault:dev]\nurl = https://a:1\nauthority = https://a:1\n",
       "[vault:dev]\nurl = https://n:9\nauthority = https://n:9\n" },
-    { "# mine\n[vault:dev]\n  url=https://a:1 ; the url\nkeys = x*\n[vault:prod]\nurl = https://p\n",
-      "# mine\n[vault:dev]\n  url=https://n:9 ; the url\nkeys = x*\n[vault:prod]\nurl = https://p\n" },
+    { "# mine\n[vault:dev]\n  url=https://a:1 ; the url\nkeys = x*\n[vault:prod]\nurl = "
+      "https://p\n",
+      "# mine\n[vault:dev]\n  url=https://n:9 ; the url\nkeys = x*\n[vault:prod]\nurl = "
+      "https://p\n" },
     { "url = outside\n[vault:dev2]\nurl = other\n[vault:dev]\r\nurl = x\r\nurlx = y",
       "url = outside\n[vault:dev2]\nurl = other\n[vault:dev]\r\nurl = https://n:9\r\nurlx = y" },
     { "[vault:dev]\nurl = https://n:9\n", "[vault:dev]\nurl = https://n:9\n" },
@@ -180,8 +182,9 @@ START_TEST(a_new_address_replaces_only_the_address)
     kvp_buf text = KVP_BUF_INIT(0);
     bool changed = false;
 
-    ck_assert_int_eq(kvp_client_conf_retarget(retargets[_i].before, "dev", "https://n:9", &text,
-                                              &changed), KVP_OK);
+    ck_assert_int_eq(
+        kvp_client_conf_retarget(retargets[_i].before, "dev", "https://n:9", &text, &changed),
+        KVP_OK);
 
     ck_assert_str_eq(kvp_buf_str(&text), retargets[_i].after);
     ck_assert(changed == (strcmp(retargets[_i].before, retargets[_i].after) != 0));
@@ -230,11 +233,19 @@ START_TEST(addresses_are_parsed)
     static const struct {
         const char *text, *host;
         unsigned port;
-    } rows[] = { { "127.0.0.1:8443", "127.0.0.1", 8443 }, { "[::1]:0", "::1", 0 },
-                 { "localhost:65535", "localhost", 65535 }, { "::1:80", NULL, 0 },
-                 { "127.0.0.1", NULL, 0 },  { ":80", NULL, 0 },       { "host:", NULL, 0 },
-                 { "host:65536", NULL, 0 }, { "host:-1", NULL, 0 },   { "host:8x", NULL, 0 },
-                 { "[::1]", NULL, 0 },      { "[]:1", NULL, 0 },      { "", NULL, 0 } };
+    } rows[] = { { "127.0.0.1:8443", "127.0.0.1", 8443 },
+                 { "[::1]:0", "::1", 0 },
+                 { "localhost:65535", "localhost", 65535 },
+                 { "::1:80", NULL, 0 },
+                 { "127.0.0.1", NULL, 0 },
+                 { ":80", NULL, 0 },
+                 { "host:", NULL, 0 },
+                 { "host:65536", NULL, 0 },
+                 { "host:-1", NULL, 0 },
+                 { "host:8x", NULL, 0 },
+                 { "[::1]", NULL, 0 },
+                 { "[]:1", NULL, 0 },
+                 { "", NULL, 0 } };
     char host[64];
     unsigned port;
     kvp_status status = kvp_listen_parse(rows[_i].text, host, sizeof(host), &port, NULL);
@@ -272,8 +283,8 @@ END_TEST
 
 START_TEST(the_command_line_is_understood)
 {
-    static const char *const words[] = { "keyvaultd", "principal", "add", "me", "--role", "Reader",
-                                         "--data", "d", "--role", "Crypto User" };
+    static const char *const words[] = { "keyvaultd", "principal", "add", "me",     "--role",
+                                         "Reader",    "--data",    "d",   "--role", "Crypto User" };
     char *argv[KVP_ARRAY_LEN(words)];
     kvp_options options;
 
@@ -292,11 +303,14 @@ START_TEST(the_command_line_is_understood)
 }
 END_TEST
 
-static kvp_status run(const char *const *words, int count, const char *role, char *output, size_t size,
-                      kvp_error *error)
+static kvp_status run(const char *const *words, int count, const char *role, char *output,
+                      size_t size, kvp_error *error)
 {
-    kvp_options options = { .data = dir, .words = words, .word_count = count,
-                            .roles = { role }, .role_count = role ? 1 : 0 };
+    kvp_options options = { .data = dir,
+                            .words = words,
+                            .word_count = count,
+                            .roles = { role },
+                            .role_count = role ? 1 : 0 };
     FILE *out = fmemopen(output, size, "w");
     kvp_status status = kvp_admin_run(&options, out, error);
 
@@ -306,7 +320,8 @@ static kvp_status run(const char *const *words, int count, const char *role, cha
 
 START_TEST(principals_are_added_listed_and_removed)
 {
-    const char *const add[] = { "principal", "add", "someone" }, *const list[] = { "principal", "list" };
+    const char *const add[] = { "principal", "add", "someone" }, *const list[] = { "principal",
+                                                                                   "list" };
     const char *const remove_[] = { "principal", "remove", "someone" };
     char output[2048] = "", listed[2048] = "", id[40] = "";
 
@@ -329,13 +344,19 @@ END_TEST
 
 START_TEST(wrong_sub_commands_say_what_is_wrong)
 {
-    static const char *const words[][3] = { { "principal", "add", "x" },  { "principal", "add", "x" },
-                                      { "principal", "add", NULL }, { "principal", "remove", "nobody" },
-                                      { "principal", "fly", NULL }, { "safe", NULL, NULL },
-                                      { "role", "list", "x" } };
-    static const char *const text[] = { "needs --role", "has no role 'Emperor'", "takes NAME",
-                                        "no principal 'nobody'", "unknown sub-command 'principal fly'",
-                                        "unknown sub-command 'safe'", "takes no further words" };
+    static const char *const words[][3] = {
+        { "principal", "add", "x" },  { "principal", "add", "x" },
+        { "principal", "add", NULL }, { "principal", "remove", "nobody" },
+        { "principal", "fly", NULL }, { "safe", NULL, NULL },
+        { "role", "list", "x" }
+    };
+    static const char *const text[] = { "needs --role",
+                                        "has no role 'Emperor'",
+                                        "takes NAME",
+                                        "no principal 'nobody'",
+                                        "unknown sub-command 'principal fly'",
+                                        "unknown sub-command 'safe'",
+                                        "takes no further words" };
     kvp_error error = { .status = KVP_OK };
     char output[256];
     int count = 0;
@@ -345,7 +366,8 @@ START_TEST(wrong_sub_commands_say_what_is_wrong)
         count++;
 
     ck_assert_int_ne(run(words[_i], count, _i == 1 || _i == 2 ? "Emperor" : NULL, output,
-                         sizeof(output), &error), KVP_OK);
+                         sizeof(output), &error),
+                     KVP_OK);
     ck_assert_msg(strstr(error.message, text[_i]) != NULL, "%s", error.message);
 }
 END_TEST

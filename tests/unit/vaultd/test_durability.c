@@ -97,7 +97,8 @@ static void *create_keys(void *arg)
     bool ready = kvp_test_client_open(&client, dir) && kvp_test_client_sign_in(&client);
     for (int i = 0; ready; i++) {
         snprintf(path, sizeof(path), "/keys/r%d-w%d-%d/create", w->round, w->number, i);
-        if (kvp_test_client_send(&client, "POST", path, "application/json", "{\"kty\":\"EC\"}") != 200)
+        if (kvp_test_client_send(&client, "POST", path, "application/json", "{\"kty\":\"EC\"}") !=
+            200)
             break;
         json_t *bundle = kvp_test_client_json(&client);
         const char *kid = json_string_value(kvp_test_at(bundle, "key.kid"));
@@ -130,7 +131,8 @@ static void check_keys(kvp_test_client *client, size_t from)
         snprintf(path, sizeof(path), "%s/sign", known[i].path);
         ck_assert_int_eq(kvp_test_client_send(client, "POST", path, "application/json",
                                               "{\"alg\":\"ES256\",\"value\":\"AAECAwQFBgcICQoLDA0O"
-                                              "DxAREhMUFRYXGBkaGxwdHh8\"}"), 200);
+                                              "DxAREhMUFRYXGBkaGxwdHh8\"}"),
+                         200);
     }
 }
 

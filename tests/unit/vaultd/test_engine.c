@@ -53,11 +53,13 @@ START_TEST(every_signature_verifies_and_a_changed_one_does_not)
     bool valid = false;
 
     ck_assert_int_eq(kvp_engine_sign(alg, key, value, len, &sig, NULL), KVP_OK);
-    ck_assert_int_eq(kvp_engine_verify(alg, key, value, len, sig.data, sig.len, &valid, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_engine_verify(alg, key, value, len, sig.data, sig.len, &valid, NULL),
+                     KVP_OK);
 
     ck_assert_msg(valid, "%s", alg->name);
     value[0] ^= 1;
-    ck_assert_int_eq(kvp_engine_verify(alg, key, value, len, sig.data, sig.len, &valid, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_engine_verify(alg, key, value, len, sig.data, sig.len, &valid, NULL),
+                     KVP_OK);
     ck_assert_msg(!valid, "%s", alg->name);
     value[0] ^= 1;
     ck_assert_int_eq(kvp_engine_verify(alg, key, value, len, sig.data, sig.len - 1, &valid, NULL),
@@ -73,16 +75,17 @@ START_TEST(signatures_have_the_length_of_the_key)
     static const struct {
         const char *name;
         size_t len;
-    } lengths[] = { { "RS256", 256 }, { "PS512", 256 },  { "RSNULL", 256 }, { "ES256", 64 },
-                    { "ES384", 96 },  { "ES512", 132 },  { "ES256K", 64 },  { "HS256", 32 },
+    } lengths[] = { { "RS256", 256 }, { "PS512", 256 }, { "RSNULL", 256 }, { "ES256", 64 },
+                    { "ES384", 96 },  { "ES512", 132 }, { "ES256K", 64 },  { "HS256", 32 },
                     { "HS384", 48 },  { "HS512", 64 } };
     const kvp_algorithm *alg = kvp_algorithm_find(lengths[_i].name);
     kvp_engine_key *key = key_for(alg);
     uint8_t value[64] = { 1 };
     kvp_buf sig = KVP_BUF_INIT(0);
 
-    ck_assert_int_eq(kvp_engine_sign(alg, key, value, alg->digest_len ? alg->digest_len : 20, &sig,
-                                     NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_engine_sign(alg, key, value, alg->digest_len ? alg->digest_len : 20, &sig, NULL),
+        KVP_OK);
 
     ck_assert_uint_eq(sig.len, lengths[_i].len);
     kvp_buf_clear(&sig);
@@ -102,7 +105,8 @@ START_TEST(rs256_is_what_openssl_verifies_over_the_message)
 
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     ck_assert_int_eq(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey), 1);
-    ck_assert_int_eq(EVP_DigestVerify(ctx, sig.data, sig.len, (const unsigned char *)"message", 7), 1);
+    ck_assert_int_eq(EVP_DigestVerify(ctx, sig.data, sig.len, (const unsigned char *)"message", 7),
+                     1);
     EVP_MD_CTX_free(ctx);
     kvp_buf_clear(&sig);
     kvp_engine_key_unref(key);
@@ -163,8 +167,9 @@ START_TEST(hs256_agrees_with_a_real_managed_hsm)
     decode(&want, "738mLG7DvsXC_8DYffVppi44X9I9E97Ep2m6b_r1F58");
     ck_assert_int_eq(kvp_engine_import_oct(k.data, k.len, &key, NULL), KVP_OK);
 
-    ck_assert_int_eq(kvp_engine_sign(kvp_algorithm_find("HS256"), key, value.data, value.len, &got,
-                                     NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_engine_sign(kvp_algorithm_find("HS256"), key, value.data, value.len, &got, NULL),
+        KVP_OK);
 
     ck_assert_uint_eq(got.len, want.len);
     ck_assert_mem_eq(got.data, want.data, want.len);
@@ -207,8 +212,10 @@ START_TEST(key_wrapping_agrees_with_its_rfc)
     bytes(&want, wrap_vectors[_i].wrapped);
     ck_assert_int_eq(kvp_engine_import_oct(k.data, k.len, &key, NULL), KVP_OK);
 
-    ck_assert_int_eq(kvp_engine_encrypt(alg, key, plain.data, plain.len, &extra, &got, NULL), KVP_OK);
-    ck_assert_int_eq(kvp_engine_decrypt(alg, key, want.data, want.len, &extra, &back, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_engine_encrypt(alg, key, plain.data, plain.len, &extra, &got, NULL),
+                     KVP_OK);
+    ck_assert_int_eq(kvp_engine_decrypt(alg, key, want.data, want.len, &extra, &back, NULL),
+                     KVP_OK);
 
     ck_assert_uint_eq(got.len, want.len);
     ck_assert_mem_eq(got.data, want.data, want.len);
@@ -309,7 +316,8 @@ START_TEST(oaep_limits_are_those_of_the_padding)
     uint8_t value[256] = { 0 };
     kvp_buf out = KVP_BUF_INIT(0);
 
-    ck_assert_int_eq(kvp_engine_encrypt(alg, key, value, limits[_i].max, &extra, &out, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_engine_encrypt(alg, key, value, limits[_i].max, &extra, &out, NULL),
+                     KVP_OK);
     ck_assert_int_eq(kvp_engine_encrypt(alg, key, value, limits[_i].max + 1, &extra, &out, NULL),
                      KVP_ERR_INVALID);
 
@@ -390,8 +398,9 @@ START_TEST(an_rsa_key_is_taken_only_if_every_number_fits)
 {
     kvp_engine_key *key = key_for(kvp_algorithm_find("RS256")), *taken = NULL;
     kvp_engine_rsa_parts parts = { .n = KVP_BUF_INIT(0) };
-    kvp_buf *numbers[] = { &parts.n,  &parts.d,  &parts.p, &parts.q,
-                           &parts.dp, &parts.dq, &parts.qi };
+    kvp_buf *numbers[] = {
+        &parts.n, &parts.d, &parts.p, &parts.q, &parts.dp, &parts.dq, &parts.qi
+    };
 
     rsa_parts(key, &parts);
     ck_assert_int_eq(kvp_engine_import_rsa(&parts, &taken, NULL), KVP_OK);

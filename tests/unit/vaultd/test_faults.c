@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Faults on order: who may order them, what they match, and what a client sees; a real one at the end. */
+/* Faults on order: who may order them, what they match, and what a client sees; a real one at the
+ * end. */
 #include "config.h"
 
 #include "client.h"
@@ -85,8 +86,10 @@ END_TEST
 
 START_TEST(faults_are_used_up_in_order)
 {
-    order("{\"faults\":[{\"match\":{\"method\":\"GET\",\"path\":\"/KEYS*\"},\"status\":503,\"times\":2},"
-          "{\"match\":{\"operation\":\"KeyList\"},\"status\":429,\"headers\":{\"Retry-After\":\"7\"}}]}");
+    order("{\"faults\":[{\"match\":{\"method\":\"GET\",\"path\":\"/"
+          "KEYS*\"},\"status\":503,\"times\":2},"
+          "{\"match\":{\"operation\":\"KeyList\"},\"status\":429,\"headers\":{\"Retry-After\":"
+          "\"7\"}}]}");
     ck_assert_int_eq(get("/deletedkeys"), 200);
     ck_assert_int_eq(get("/keys/x"), 503);
     json_t *list = kvp_test_call(&vault, "GET", "/.faults", NULL, 200);
@@ -101,7 +104,8 @@ START_TEST(faults_are_used_up_in_order)
     ck_assert_int_eq(ex->status, 429);
     bool found = false;
     for (size_t i = 0; i < ex->header_count; i++)
-        found |= strcmp(ex->headers[i].name, "Retry-After") == 0 && strcmp(ex->headers[i].value, "7") == 0;
+        found |= strcmp(ex->headers[i].name, "Retry-After") == 0 &&
+                 strcmp(ex->headers[i].value, "7") == 0;
     ck_assert(found);
     ck_assert_ptr_nonnull(strstr(kvp_buf_str(&ex->reply), "Throttled"));
     kvp_exchange_free(ex);
@@ -162,10 +166,20 @@ START_TEST(a_malformed_answer_is_no_json_and_a_delay_is_kept)
 END_TEST
 
 static const char *const wrong_orders[] = {
-    "{\"status\":99}", "{\"status\":\"500\"}", "{\"times\":0}", "{\"delay_ms\":-1}",
-    "{\"action\":\"explode\"}", "{\"action\":\"status\"}", "{\"action\":\"reset\",\"status\":500}",
-    "{\"when\":\"never\"}", "{\"match\":5}", "{\"match\":{\"path\":5}}", "{\"headers\":{\"a\":5}}",
-    "{\"headers\":{\"a\":\"b\\r\\nc\"}}", "{\"faults\":{}}", "{\"faults\":[{\"status\":500},5]}",
+    "{\"status\":99}",
+    "{\"status\":\"500\"}",
+    "{\"times\":0}",
+    "{\"delay_ms\":-1}",
+    "{\"action\":\"explode\"}",
+    "{\"action\":\"status\"}",
+    "{\"action\":\"reset\",\"status\":500}",
+    "{\"when\":\"never\"}",
+    "{\"match\":5}",
+    "{\"match\":{\"path\":5}}",
+    "{\"headers\":{\"a\":5}}",
+    "{\"headers\":{\"a\":\"b\\r\\nc\"}}",
+    "{\"faults\":{}}",
+    "{\"faults\":[{\"status\":500},5]}",
 };
 
 START_TEST(wrong_orders_are_refused_as_a_whole)
@@ -187,8 +201,9 @@ END_TEST
 START_TEST(the_wire_shows_truncation_and_reset)
 {
     char *dir = kvp_test_directory();
-    kvp_options options = { .data = dir, .listen = "127.0.0.1:0", .token_lifetime_s = 3599,
-                            .allow_faults = true };
+    kvp_options options = {
+        .data = dir, .listen = "127.0.0.1:0", .token_lifetime_s = 3599, .allow_faults = true
+    };
     kvp_service *service = NULL;
     kvp_error error = { .status = KVP_OK };
     kvp_test_client client;
@@ -197,9 +212,10 @@ START_TEST(the_wire_shows_truncation_and_reset)
     ck_assert_msg(kvp_service_start(&options, &service, &error) == KVP_OK, "%s", error.message);
     ck_assert(kvp_test_client_open(&client, dir));
     ck_assert(kvp_test_client_sign_in(&client));
-    ck_assert_int_eq(kvp_test_client_send(&client, "POST", "/.faults", "application/json",
-                                          "{\"faults\":[{\"action\":\"truncate\"},{\"action\":\"reset\"}]}"),
-                     204);
+    ck_assert_int_eq(
+        kvp_test_client_send(&client, "POST", "/.faults", "application/json",
+                             "{\"faults\":[{\"action\":\"truncate\"},{\"action\":\"reset\"}]}"),
+        204);
     kvp_test_client_send(&client, "GET", "/keys", NULL, NULL);
     ck_assert_ptr_null(json_loadb(kvp_buf_str(&client.body), client.body.len, 0, NULL));
     ck_assert_int_eq(kvp_test_client_send(&client, "GET", "/keys", NULL, NULL), 0);

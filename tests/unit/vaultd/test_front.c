@@ -109,8 +109,8 @@ START_TEST(a_key_is_made_and_its_signature_verifies_with_its_public_half)
     EVP_PKEY *pkey = public_key(bundle);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     ck_assert_int_eq(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, pkey), 1);
-    ck_assert_int_eq(EVP_DigestVerify(ctx, sig.data, sig.len, (const unsigned char *)"a message", 9),
-                     1);
+    ck_assert_int_eq(
+        EVP_DigestVerify(ctx, sig.data, sig.len, (const unsigned char *)"a message", 9), 1);
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(pkey);
     kvp_buf_clear(&sig);
@@ -228,16 +228,20 @@ START_TEST(a_principal_added_and_removed_meanwhile_counts_at_once)
 {
     const char *const add_words[] = { "principal", "add", "visitor" };
     const char *const remove_words[] = { "principal", "remove", "visitor" };
-    kvp_options options = { .data = dir, .roles = { "Key Vault Reader" }, .role_count = 1,
-                            .words = add_words, .word_count = 3 };
+    kvp_options options = { .data = dir,
+                            .roles = { "Key Vault Reader" },
+                            .role_count = 1,
+                            .words = add_words,
+                            .word_count = 3 };
     char output[512] = "";
     FILE *out = fmemopen(output, sizeof(output), "w");
 
     ck_assert_int_eq(kvp_admin_run(&options, out, NULL), KVP_OK);
     fclose(out);
-    ck_assert_int_eq(sscanf(strstr(output, "client_id = "), "client_id = %39s", client.client_id), 1);
-    ck_assert_int_eq(sscanf(strstr(output, "client_secret = "), "client_secret = %63s",
-                            client.secret), 1);
+    ck_assert_int_eq(sscanf(strstr(output, "client_id = "), "client_id = %39s", client.client_id),
+                     1);
+    ck_assert_int_eq(
+        sscanf(strstr(output, "client_secret = "), "client_secret = %63s", client.secret), 1);
     ck_assert(kvp_test_client_sign_in(&client));
     json_decref(call("GET", "/keys", NULL, 200));
     json_decref(call("POST", "/keys/k/create", "{\"kty\":\"EC\"}", 403));

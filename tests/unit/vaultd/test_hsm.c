@@ -43,7 +43,8 @@ static void make_token(void)
     write_file(kvp_test_path(vault.dir, "pin"), "1234\n");
     ck_assert_int_eq(setenv("SOFTHSM2_CONF", kvp_test_path(vault.dir, "softhsm2.conf"), 1), 0);
     ck_assert_int_eq(system("softhsm2-util --init-token --free --label test --so-pin 12345678 "
-                            "--pin 1234 >/dev/null"), 0);
+                            "--pin 1234 >/dev/null"),
+                     0);
 }
 
 static void open_token(void)
@@ -51,7 +52,8 @@ static void open_token(void)
     kvp_error error = { .status = KVP_OK };
 
     ck_assert_msg(kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test",
-                                 &vault.daemon.token, &error) == KVP_OK, "%s", error.message);
+                                 &vault.daemon.token, &error) == KVP_OK,
+                  "%s", error.message);
     kvp_key_cache_use_token(vault.daemon.cache, vault.daemon.token);
 }
 
@@ -91,8 +93,8 @@ static void sign_and_verify(const char *name, const char *alg, size_t digest_len
         digest[i] = (uint8_t)(i * 7 + 1);
     char *text = kvp_test_base64(digest, digest_len);
     snprintf(path, sizeof(path), "/keys/%s/sign", name);
-    json_t *signature = kvp_test_callf(&vault, "POST", path, 200, "{\"alg\":\"%s\",\"value\":\"%s\"}",
-                                       alg, text);
+    json_t *signature =
+        kvp_test_callf(&vault, "POST", path, 200, "{\"alg\":\"%s\",\"value\":\"%s\"}", alg, text);
     snprintf(path, sizeof(path), "/keys/%s/verify", name);
     for (int wrong = 0; wrong < 2; wrong++) {
         digest[0] ^= (uint8_t)wrong;
@@ -116,8 +118,8 @@ static void encrypt_and_decrypt(const char *name, const char *alg, const char *t
     json_t *sealed = kvp_test_callf(&vault, "POST", path, 200,
                                     "{\"alg\":\"%s\",\"value\":\"aGVsbG8gdG9rZW4\"}", alg);
     snprintf(path, sizeof(path), "/keys/%s/%s", name, from);
-    json_t *plain = kvp_test_callf(&vault, "POST", path, 200, "{\"alg\":\"%s\",\"value\":\"%s\"}", alg,
-                                   kvp_test_text(sealed, "value"));
+    json_t *plain = kvp_test_callf(&vault, "POST", path, 200, "{\"alg\":\"%s\",\"value\":\"%s\"}",
+                                   alg, kvp_test_text(sealed, "value"));
     ck_assert_str_eq(kvp_test_text(plain, "value"), "aGVsbG8gdG9rZW4");
     json_decref(plain);
     json_decref(sealed);
@@ -232,9 +234,9 @@ START_TEST(a_key_survives_restart_rotation_and_backup)
     kvp_key_cache_empty(vault.daemon.cache);
     kvp_key_cache_use_token(vault.daemon.cache, NULL);
     json_decref(kvp_test_call(&vault, "GET", "/keys/r", NULL, 200));
-    json_decref(kvp_test_call(&vault, "POST", "/keys/r/sign",
-                              "{\"alg\":\"RS256\",\"value\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
-                              500));
+    json_decref(kvp_test_call(
+        &vault, "POST", "/keys/r/sign",
+        "{\"alg\":\"RS256\",\"value\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}", 500));
     conf = kvp_test_read(kvp_test_path(vault.dir, "pin"));
     ck_assert_str_eq(conf, "1234\n");
     vault.daemon.token = token;
@@ -253,10 +255,12 @@ START_TEST(the_store_has_a_reference_and_no_key)
 
     create("r", "{\"kty\":\"RSA-HSM\"}");
     ck_assert_int_eq(kvp_store_key_get(vault.daemon.store, &vault.daemon.vault, "r", NULL,
-                                       KVP_KEY_LIVE, &record, NULL), KVP_OK);
+                                       KVP_KEY_LIVE, &record, NULL),
+                     KVP_OK);
     ck_assert(record.in_token);
-    ck_assert_int_eq(kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record,
-                                            &material, NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record, &material, NULL),
+        KVP_OK);
     ck_assert(kvp_token_is_reference(material.data, material.len));
     kvp_buf_clear(&material);
     kvp_key_record_clear(&record);
@@ -281,10 +285,11 @@ START_TEST(software_keys_move_into_the_token)
     ck_assert_int_eq(made, KVP_OK);
     ck_assert_msg(kvp_token_import(vault.daemon.token, soft, &moved, &error) == KVP_OK, "%s",
                   error.message);
-    ck_assert_msg(kvp_engine_sign(alg, moved, digest, alg->digest_len, &sig, &error) == KVP_OK, "%s",
-                  error.message);
-    ck_assert_int_eq(kvp_engine_verify(alg, soft, digest, alg->digest_len, sig.data, sig.len, &valid,
-                                       &error), KVP_OK);
+    ck_assert_msg(kvp_engine_sign(alg, moved, digest, alg->digest_len, &sig, &error) == KVP_OK,
+                  "%s", error.message);
+    ck_assert_int_eq(
+        kvp_engine_verify(alg, soft, digest, alg->digest_len, sig.data, sig.len, &valid, &error),
+        KVP_OK);
     ck_assert(valid);
     kvp_buf_clear(&sig);
     kvp_engine_key_unref(soft);
@@ -299,13 +304,16 @@ START_TEST(a_wrong_pin_or_token_or_module_is_told)
 
     vault.daemon.token = NULL;
     kvp_token_close(token);
-    ck_assert_int_eq(kvp_token_open("/nowhere.so", kvp_test_path(vault.dir, "pin"), NULL, &other,
-                                    &error), KVP_ERR_IO);
-    ck_assert_int_eq(kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "none", &other, &error),
-                     KVP_ERR_IO);
+    ck_assert_int_eq(
+        kvp_token_open("/nowhere.so", kvp_test_path(vault.dir, "pin"), NULL, &other, &error),
+        KVP_ERR_IO);
+    ck_assert_int_eq(
+        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "none", &other, &error),
+        KVP_ERR_IO);
     write_file(kvp_test_path(vault.dir, "pin"), "4321\n");
-    ck_assert_int_eq(kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test", &other, &error),
-                     KVP_ERR_CRYPTO);
+    ck_assert_int_eq(
+        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test", &other, &error),
+        KVP_ERR_CRYPTO);
     ck_assert_ptr_null(strstr(error.message, "4321"));
 }
 END_TEST
@@ -329,7 +337,8 @@ int main(void)
     tcase_add_test(tests, wrong_ciphertexts_are_the_callers_fault);
     tcase_add_test(tests, a_key_survives_restart_rotation_and_backup);
     tcase_add_test(tests, the_store_has_a_reference_and_no_key);
-    tcase_add_loop_test(tests, software_keys_move_into_the_token, 0, 1 + (int)KVP_ARRAY_LEN(curves));
+    tcase_add_loop_test(tests, software_keys_move_into_the_token, 0,
+                        1 + (int)KVP_ARRAY_LEN(curves));
     tcase_add_test(tests, a_wrong_pin_or_token_or_module_is_told);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

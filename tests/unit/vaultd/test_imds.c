@@ -25,7 +25,8 @@ static void setup(void)
     kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
     kvp_test_principal(&vault, "machine", "Crypto User", token);
     kvp_test_principal(&vault, "extra", "Reader", token);
-    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, "machine", &machine, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, "machine", &machine, NULL),
+                     KVP_OK);
     ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, "extra", &extra, NULL), KVP_OK);
 }
 
@@ -36,8 +37,10 @@ static void teardown(void)
 
 static kvp_imds_request good(void)
 {
-    return (kvp_imds_request){ .method = "GET", .path = "/metadata/identity/oauth2/token",
-                               .api_version = "2018-02-01", .resource = "https://127.0.0.1",
+    return (kvp_imds_request){ .method = "GET",
+                               .path = "/metadata/identity/oauth2/token",
+                               .api_version = "2018-02-01",
+                               .resource = "https://127.0.0.1",
                                .metadata = "true" };
 }
 
@@ -87,7 +90,8 @@ START_TEST(an_identity_is_chosen_by_each_of_its_ids)
     char id[400];
     kvp_imds_request request = good();
 
-    snprintf(id, sizeof(id), "/subscriptions/%s/resourcegroups/keyvaultd/providers/"
+    snprintf(id, sizeof(id),
+             "/subscriptions/%s/resourcegroups/keyvaultd/providers/"
              "Microsoft.ManagedIdentity/userAssignedIdentities/extra",
              vault.daemon.vault.subscription);
     if (_i == 0)
@@ -105,8 +109,11 @@ END_TEST
 
 START_TEST(app_service_wants_its_header_and_answers_in_its_own_shape)
 {
-    kvp_imds_request request = { .method = "GET", .path = "/msi/token", .api_version = "2019-08-01",
-                                 .resource = "https://127.0.0.1", .identity_header = SECRET };
+    kvp_imds_request request = { .method = "GET",
+                                 .path = "/msi/token",
+                                 .api_version = "2019-08-01",
+                                 .resource = "https://127.0.0.1",
+                                 .identity_header = SECRET };
     json_t *answer = ask(&request, 200);
 
     ck_assert_str_eq(kvp_test_members(answer),
@@ -126,19 +133,26 @@ START_TEST(what_is_missing_or_wrong_is_refused)
         const char *field, *value, *text;
         int status;
     } rows[] = {
-        { "metadata", NULL, "metadata header", 400 },  { "metadata", "false", "metadata header", 400 },
-        { "version", NULL, "api-version", 400 },       { "version", "2017-01-01", "api-version", 400 },
-        { "resource", NULL, "audience", 400 },         { "resource", "https://x.example", "500011", 400 },
+        { "metadata", NULL, "metadata header", 400 },
+        { "metadata", "false", "metadata header", 400 },
+        { "version", NULL, "api-version", 400 },
+        { "version", "2017-01-01", "api-version", 400 },
+        { "resource", NULL, "audience", 400 },
+        { "resource", "https://x.example", "500011", 400 },
         { "client", "00000000-0000-0000-0000-000000000000", "Identity not found", 400 },
         { "forwarded", "10.0.0.1", "X-Forwarded-For", 400 },
-        { "method", "POST", "Only GET", 405 },         { "path", "/metadata/instance", "endpoint", 404 },
+        { "method", "POST", "Only GET", 405 },
+        { "path", "/metadata/instance", "endpoint", 404 },
     };
     kvp_imds_request request = good();
     struct {
         const char *name, **field;
-    } fields[] = { { "metadata", &request.metadata }, { "version", &request.api_version },
-                   { "resource", &request.resource }, { "client", &request.client_id },
-                   { "forwarded", &request.forwarded_for }, { "method", &request.method },
+    } fields[] = { { "metadata", &request.metadata },
+                   { "version", &request.api_version },
+                   { "resource", &request.resource },
+                   { "client", &request.client_id },
+                   { "forwarded", &request.forwarded_for },
+                   { "method", &request.method },
                    { "path", &request.path } };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(fields); i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of keys over exchanges: lists, updates, deletion, rotation; what is different in a Managed HSM. */
+/* The life of keys over exchanges: lists, updates, deletion, rotation; what is different in a
+ * Managed HSM. */
 #include "config.h"
 
 #include "support.h"
@@ -57,8 +58,8 @@ START_TEST(a_list_of_sixty_comes_in_three_pages)
         path = NULL;
         if (json_is_string(next)) {
             ck_assert_uint_eq(json_array_size(items), 25);
-            ck_assert_mem_eq(json_string_value(next), "https://127.0.0.1:8443/keys?api-version=7.5&",
-                             44);
+            ck_assert_mem_eq(json_string_value(next),
+                             "https://127.0.0.1:8443/keys?api-version=7.5&", 44);
             path = kvp_strdup(json_string_value(next) + 22);
         } else {
             ck_assert(json_is_null(next));
@@ -89,8 +90,8 @@ START_TEST(versions_are_listed_by_version_and_unknown_names_have_none)
     for (int i = 0; i < 3; i++)
         json_decref(create_ec("k"));
     json_t *all = kvp_test_call(&vault, "GET", "/keys/k/versions", NULL, 200);
-    json_t *two = kvp_test_call(&vault, "GET", "/keys/k/versions?api-version=7.5&maxresults=2", NULL,
-                                200);
+    json_t *two =
+        kvp_test_call(&vault, "GET", "/keys/k/versions?api-version=7.5&maxresults=2", NULL, 200);
     json_t *rest = kvp_test_call(&vault, "GET", kvp_test_text(two, "nextLink") + 22, NULL, 200);
     json_t *none = kvp_test_call(&vault, "GET", "/keys/other/versions", NULL, 200);
 
@@ -110,10 +111,11 @@ END_TEST
 
 START_TEST(page_parameters_are_checked)
 {
-    static const char *const queries[] = { "maxresults=0",   "maxresults=26",     "maxresults=x",
-                                           "maxresults=-1",  "maxresults=1x",     "maxresults=",
-                                           "$skiptoken=abc", "$skiptoken=!!!!",   "$skiptoken=YQ",
-                                           "maxresults=99999999999999999999" };
+    static const char *const queries[] = { "maxresults=0",   "maxresults=26",
+                                           "maxresults=x",   "maxresults=-1",
+                                           "maxresults=1x",  "maxresults=",
+                                           "$skiptoken=abc", "$skiptoken=!!!!",
+                                           "$skiptoken=YQ",  "maxresults=99999999999999999999" };
     char path[200];
 
     snprintf(path, sizeof(path), "/keys?api-version=7.5&%s", queries[_i]);
@@ -125,16 +127,17 @@ START_TEST(an_update_changes_what_it_names_and_nothing_else)
 {
     json_t *before = kvp_test_call(&vault, "POST", "/keys/k/create",
                                    "{\"kty\":\"EC\",\"tags\":{\"a\":\"b\"},\"attributes\":{\"exp\":"
-                                   "2524611661}}", 200);
-    json_t *after = kvp_test_call(&vault, "PATCH", "/keys/k/",
-                                  "{\"attributes\":{\"enabled\":false},\"key_ops\":[\"verify\"]}",
-                                  200);
+                                   "2524611661}}",
+                                   200);
+    json_t *after =
+        kvp_test_call(&vault, "PATCH", "/keys/k/",
+                      "{\"attributes\":{\"enabled\":false},\"key_ops\":[\"verify\"]}", 200);
 
     ck_assert(json_is_false(kvp_test_at(after, "attributes.enabled")));
     ck_assert_uint_eq(json_array_size(kvp_test_at(after, "key.key_ops")), 1);
     ck_assert(json_equal(kvp_test_at(after, "tags"), kvp_test_at(before, "tags")));
-    ck_assert(json_equal(kvp_test_at(after, "attributes.exp"),
-                         kvp_test_at(before, "attributes.exp")));
+    ck_assert(
+        json_equal(kvp_test_at(after, "attributes.exp"), kvp_test_at(before, "attributes.exp")));
     ck_assert_str_eq(kvp_test_text(after, "key.kid"), kvp_test_text(before, "key.kid"));
     json_decref(after);
     after = kvp_test_call(&vault, "PATCH", "/keys/k", "{\"tags\":{}}", 200);
@@ -172,9 +175,9 @@ START_TEST(updates_check_their_types_and_their_key)
                    "(name/id) none was");
     kvp_test_error(kvp_test_call(&vault, "PATCH", "/keys/k/123", "{}", 404), "KeyNotFound", NULL,
                    "(name/id) k/123 was");
-    kvp_test_error(kvp_test_call(&vault, "PATCH", "/keys/k",
-                                 "{\"release_policy\":{\"data\":\"e30\"}}", 400),
-                   "BadParameter", NULL, "AKV.SKR.1005");
+    kvp_test_error(
+        kvp_test_call(&vault, "PATCH", "/keys/k", "{\"release_policy\":{\"data\":\"e30\"}}", 400),
+        "BadParameter", NULL, "AKV.SKR.1005");
 }
 END_TEST
 
@@ -187,7 +190,8 @@ START_TEST(deletion_goes_the_way_of_the_service)
                      "recoveryId deletedDate scheduledPurgeDate key attributes");
     ck_assert_str_eq(kvp_test_text(deleted, "recoveryId"), "https://127.0.0.1:8443/deletedkeys/k");
     ck_assert_int_eq(json_integer_value(kvp_test_at(deleted, "scheduledPurgeDate")) -
-                         json_integer_value(kvp_test_at(deleted, "deletedDate")), 90 * 86400);
+                         json_integer_value(kvp_test_at(deleted, "deletedDate")),
+                     90 * 86400);
     ck_assert(json_equal(kvp_test_at(deleted, "key"), kvp_test_at(key, "key")));
     json_t *seen = kvp_test_call(&vault, "GET", "/deletedkeys/k", NULL, 200);
     ck_assert(json_equal(seen, deleted));
@@ -213,7 +217,8 @@ START_TEST(deletion_goes_the_way_of_the_service)
                    "KeyNotFound", NULL, "A key with (name/id) none was not found");
     kvp_test_error(kvp_test_call(&vault, "DELETE", "/deletedkeys/none", NULL, 404), "KeyNotFound",
                    NULL, "Deleted Key not found: none");
-    kvp_test_error(kvp_test_call(&vault, "DELETE", "/keys/none", NULL, 404), "KeyNotFound", NULL, "");
+    kvp_test_error(kvp_test_call(&vault, "DELETE", "/keys/none", NULL, 404), "KeyNotFound", NULL,
+                   "");
     json_decref(deleted);
     json_decref(key);
 }
@@ -223,7 +228,8 @@ START_TEST(rotation_makes_a_version_of_the_same_sort)
 {
     json_t *old = kvp_test_call(&vault, "POST", "/keys/k/create",
                                 "{\"kty\":\"EC-HSM\",\"crv\":\"P-384\",\"key_ops\":[\"sign\"],"
-                                "\"tags\":{\"a\":\"b\"}}", 200);
+                                "\"tags\":{\"a\":\"b\"}}",
+                                200);
     json_t *fresh = kvp_test_call(&vault, "POST", "/keys/k/rotate", NULL, 200);
 
     ck_assert_str_eq(kvp_test_text(fresh, "key.kty"), "EC-HSM");
@@ -231,8 +237,8 @@ START_TEST(rotation_makes_a_version_of_the_same_sort)
     ck_assert(json_equal(kvp_test_at(fresh, "key.key_ops"), kvp_test_at(old, "key.key_ops")));
     ck_assert_str_ne(kvp_test_text(fresh, "key.kid"), kvp_test_text(old, "key.kid"));
     ck_assert_str_ne(kvp_test_text(fresh, "key.x"), kvp_test_text(old, "key.x"));
-    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/none/rotate", NULL, 404), "KeyNotFound", NULL,
-                   "none");
+    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/none/rotate", NULL, 404), "KeyNotFound",
+                   NULL, "none");
     json_decref(old);
     json_decref(fresh);
 }
@@ -244,23 +250,26 @@ START_TEST(an_exportable_key_keeps_its_release_policy)
     json_t *key = kvp_test_call(&vault, "POST", "/keys/k/create",
                                 "{\"kty\":\"EC-HSM\",\"attributes\":{\"exportable\":true},"
                                 "\"release_policy\":{\"immutable\":true,\"data\":"
-                                "\"eyJ2ZXJzaW9uIjoiMS4wLjAifQ\"}}", 200);
+                                "\"eyJ2ZXJzaW9uIjoiMS4wLjAifQ\"}}",
+                                200);
 
-    ck_assert_str_eq(kvp_test_members(kvp_test_at(key, "release_policy")), "contentType data immutable");
-    kvp_test_error(kvp_test_call(&vault, "PATCH", "/keys/k",
-                                 "{\"release_policy\":{\"data\":\"eyJ2ZXJzaW9uIjoiMS4wLjAifQ\"}}",
-                                 400), "BadParameter", NULL,
-                   "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.");
+    ck_assert_str_eq(kvp_test_members(kvp_test_at(key, "release_policy")),
+                     "contentType data immutable");
+    kvp_test_error(
+        kvp_test_call(&vault, "PATCH", "/keys/k",
+                      "{\"release_policy\":{\"data\":\"eyJ2ZXJzaW9uIjoiMS4wLjAifQ\"}}", 400),
+        "BadParameter", NULL, "AKV.SKR.1020: Immutable Key Release Policy cannot be modified.");
     json_decref(key);
 }
 END_TEST
 
 START_TEST(an_hsm_sorts_its_members_and_calls_every_key_its_own)
 {
-    static const char *const types[][2] = { { "RSA", "RSA-HSM" }, { "EC", "EC-HSM" },
-                                            { "oct", "oct-HSM" }, { "oct-HSM", "oct-HSM" } };
-    json_t *key = kvp_test_callf(&vault, "POST", "/keys/k/create", 200, "{\"kty\":\"%s\"}",
-                                 types[_i][0]);
+    static const char *const types[][2] = {
+        { "RSA", "RSA-HSM" }, { "EC", "EC-HSM" }, { "oct", "oct-HSM" }, { "oct-HSM", "oct-HSM" }
+    };
+    json_t *key =
+        kvp_test_callf(&vault, "POST", "/keys/k/create", 200, "{\"kty\":\"%s\"}", types[_i][0]);
 
     ck_assert_str_eq(kvp_test_text(key, "key.kty"), types[_i][1]);
     ck_assert_str_eq(kvp_test_members(key), "attributes key");
@@ -278,8 +287,8 @@ START_TEST(an_hsm_ends_a_list_without_a_link_and_names_urls)
 
     kvp_test_error(kvp_test_call(&vault, "GET", "/keys/none", NULL, 404), "KeyNotFound", NULL,
                    "Key not found: https://127.0.0.1:8443/keys/none (Activity ID: ");
-    kvp_test_error(kvp_test_call(&vault, "GET", "/deletedkeys/none", NULL, 404), "KeyNotFound", NULL,
-                   "Key not found: https://127.0.0.1:8443/deletedkeys/none (Activity ID: ");
+    kvp_test_error(kvp_test_call(&vault, "GET", "/deletedkeys/none", NULL, 404), "KeyNotFound",
+                   NULL, "Key not found: https://127.0.0.1:8443/deletedkeys/none (Activity ID: ");
     kvp_test_error(kvp_test_call(&vault, "GET", "/keys/a_b", NULL, 400), "BadParameter", NULL,
                    "Invalid key identifier or name (Activity ID: ");
 }

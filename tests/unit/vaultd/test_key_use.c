@@ -53,17 +53,18 @@ START_TEST(sign_and_verify_go_together_with_and_without_a_version)
                                         "{\"alg\":\"ES256\",\"value\":\"" DIGEST32 "\"}", 200);
         ck_assert_str_eq(kvp_test_text(signed_, "kid"), kvp_test_text(key, "key.kid"));
         ck_assert_uint_eq(json_object_size(signed_), 2);
-        json_t *verified = kvp_test_callf(&vault, "POST", "/keys/k/VERIFY", 200,
-                                          "{\"alg\":\"ES256\",\"digest\":\"" DIGEST32
-                                          "\",\"value\":\"%s\"}", kvp_test_text(signed_, "value"));
+        json_t *verified =
+            kvp_test_callf(&vault, "POST", "/keys/k/VERIFY", 200,
+                           "{\"alg\":\"ES256\",\"digest\":\"" DIGEST32 "\",\"value\":\"%s\"}",
+                           kvp_test_text(signed_, "value"));
         ck_assert(json_is_true(kvp_test_at(verified, "value")));
         ck_assert_uint_eq(json_object_size(verified), 1);
         json_decref(verified);
         json_decref(signed_);
     }
-    json_t *wrong = kvp_test_call(&vault, "POST", "/keys/k/verify",
-                                  "{\"alg\":\"ES256\",\"digest\":\"" DIGEST32
-                                  "\",\"value\":\"AAAA\"}", 200);
+    json_t *wrong =
+        kvp_test_call(&vault, "POST", "/keys/k/verify",
+                      "{\"alg\":\"ES256\",\"digest\":\"" DIGEST32 "\",\"value\":\"AAAA\"}", 200);
     ck_assert(json_is_false(kvp_test_at(wrong, "value")));
     json_decref(wrong);
     json_decref(key);
@@ -74,8 +75,8 @@ START_TEST(signing_still_works_after_a_restart)
 {
     create("k", "\"kty\":\"EC\",\"crv\":\"P-521\"");
     kvp_test_vault_restart(&vault);
-    char *digest = kvp_test_base64("0123456789012345678901234567890123456789012345678901234567890123",
-                                   64);
+    char *digest =
+        kvp_test_base64("0123456789012345678901234567890123456789012345678901234567890123", 64);
 
     json_t *answer = kvp_test_callf(&vault, "POST", "/keys/k/sign", 200,
                                     "{\"alg\":\"ES512\",\"value\":\"%s\"}", digest);
@@ -88,7 +89,8 @@ END_TEST
 
 START_TEST(rsa_encrypts_and_wraps_by_every_padding)
 {
-    static const char *const words[][2] = { { "encrypt", "decrypt" }, { "wrapKey", "unwrapKey" },
+    static const char *const words[][2] = { { "encrypt", "decrypt" },
+                                            { "wrapKey", "unwrapKey" },
                                             { "wrapkey", "unwrapkey" } };
     static const char *const algs[] = { "RSA1_5", "RSA-OAEP", "RSA-OAEP-256" };
     char path[64];
@@ -101,9 +103,9 @@ START_TEST(rsa_encrypts_and_wraps_by_every_padding)
                                          "{\"alg\":\"%s\",\"value\":\"" DIGEST32 "\"}", algs[a]);
             ck_assert_uint_eq(json_object_size(out), 2);
             snprintf(path, sizeof(path), "/keys/k/%s", words[w][1]);
-            json_t *back = kvp_test_callf(&vault, "POST", path, 200,
-                                          "{\"alg\":\"%s\",\"value\":\"%s\"}", algs[a],
-                                          kvp_test_text(out, "value"));
+            json_t *back =
+                kvp_test_callf(&vault, "POST", path, 200, "{\"alg\":\"%s\",\"value\":\"%s\"}",
+                               algs[a], kvp_test_text(out, "value"));
             ck_assert_str_eq(kvp_test_text(back, "value"), DIGEST32);
             json_decref(out);
             json_decref(back);
@@ -212,17 +214,17 @@ START_TEST(the_window_closes_for_sign_encrypt_and_wrap_only)
     static const struct {
         const char *word;
         bool refused;
-    } rows[] = { { "sign", true },     { "encrypt", true },   { "wrapKey", true },
-                 { "verify", false },  { "decrypt", false },  { "unwrapKey", false } };
+    } rows[] = { { "sign", true },    { "encrypt", true },  { "wrapKey", true },
+                 { "verify", false }, { "decrypt", false }, { "unwrapKey", false } };
     bool expired = _i < 6;
     char path[64];
 
     create("k", expired ? "\"kty\":\"RSA\",\"attributes\":{\"exp\":1000}"
                         : "\"kty\":\"RSA\",\"attributes\":{\"nbf\":9999999999}");
     snprintf(path, sizeof(path), "/keys/k/%s", rows[_i % 6].word);
-    json_t *answer = kvp_test_call(&vault, "POST", path,
-                                   "{\"alg\":\"none\",\"value\":\"\",\"digest\":\"\"}",
-                                   rows[_i % 6].refused ? 403 : 400);
+    json_t *answer =
+        kvp_test_call(&vault, "POST", path, "{\"alg\":\"none\",\"value\":\"\",\"digest\":\"\"}",
+                      rows[_i % 6].refused ? 403 : 400);
     if (rows[_i % 6].refused)
         kvp_test_error(answer, "Forbidden", expired ? "KeyExpired" : "KeyNotYetValid",
                        expired ? "is not allowed on an expired key."
@@ -239,26 +241,28 @@ START_TEST(keys_and_versions_that_are_not_there_are_not_found)
     kvp_test_error(kvp_test_call(&vault, "POST", "/keys/none/sign", "{\"alg\":\"ES256\"}", 404),
                    "KeyNotFound", NULL, "A key with (name/id) none was not found");
     kvp_test_error(kvp_test_call(&vault, "POST", "/keys/k/00000000000000000000000000000000/sign",
-                                 "{\"alg\":\"ES256\"}", 404), "KeyNotFound", NULL,
-                   "(name/id) k/00000000000000000000000000000000 was");
+                                 "{\"alg\":\"ES256\"}", 404),
+                   "KeyNotFound", NULL, "(name/id) k/00000000000000000000000000000000 was");
 }
 END_TEST
 
 START_TEST(a_symmetric_key_of_an_hsm_answers_with_everything_it_needs)
 {
-    create("k", "\"kty\":\"oct-HSM\",\"key_ops\":[\"encrypt\",\"decrypt\",\"wrapKey\",\"unwrapKey\","
-                "\"sign\",\"verify\"]");
-    json_t *gcm = kvp_test_call(&vault, "POST", "/keys/k/encrypt",
-                                "{\"alg\":\"A256GCM\",\"value\":\"" DIGEST32
-                                "\",\"aad\":\"dGVzdA\"}", 200);
+    create("k",
+           "\"kty\":\"oct-HSM\",\"key_ops\":[\"encrypt\",\"decrypt\",\"wrapKey\",\"unwrapKey\","
+           "\"sign\",\"verify\"]");
+    json_t *gcm =
+        kvp_test_call(&vault, "POST", "/keys/k/encrypt",
+                      "{\"alg\":\"A256GCM\",\"value\":\"" DIGEST32 "\",\"aad\":\"dGVzdA\"}", 200);
     ck_assert_str_eq(kvp_test_text(gcm, "alg"), "A256GCM");
     ck_assert_str_eq(kvp_test_text(gcm, "aad"), "dGVzdA");
     ck_assert_uint_eq(strlen(kvp_test_text(gcm, "iv")), 16);
     ck_assert_uint_eq(strlen(kvp_test_text(gcm, "tag")), 22);
     json_t *back = kvp_test_callf(&vault, "POST", "/keys/k/decrypt", 200,
                                   "{\"alg\":\"A256GCM\",\"value\":\"%s\",\"iv\":\"%s\",\"tag\":"
-                                  "\"%s\",\"aad\":\"dGVzdA\"}", kvp_test_text(gcm, "value"),
-                                  kvp_test_text(gcm, "iv"), kvp_test_text(gcm, "tag"));
+                                  "\"%s\",\"aad\":\"dGVzdA\"}",
+                                  kvp_test_text(gcm, "value"), kvp_test_text(gcm, "iv"),
+                                  kvp_test_text(gcm, "tag"));
     ck_assert_str_eq(kvp_test_text(back, "value"), DIGEST32);
     ck_assert_uint_eq(json_object_size(back), 3);
     json_decref(back);
@@ -266,16 +270,18 @@ START_TEST(a_symmetric_key_of_an_hsm_answers_with_everything_it_needs)
 
     json_t *cbc = kvp_test_call(&vault, "POST", "/keys/k/encrypt",
                                 "{\"alg\":\"A256CBCPAD\",\"value\":\"" DIGEST32
-                                "\",\"iv\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"aad\":\"dGVzdA\"}", 200);
+                                "\",\"iv\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"aad\":\"dGVzdA\"}",
+                                200);
     ck_assert_uint_eq(json_object_size(cbc), 4);
     ck_assert_str_eq(kvp_test_text(cbc, "iv"), "AAAAAAAAAAAAAAAAAAAAAA");
     json_decref(cbc);
 
     json_t *mac = kvp_test_call(&vault, "POST", "/keys/k/sign",
                                 "{\"alg\":\"HS256\",\"value\":\"" DIGEST32 "\"}", 200);
-    json_t *valid = kvp_test_callf(&vault, "POST", "/keys/k/verify", 200,
-                                   "{\"alg\":\"HS256\",\"digest\":\"" DIGEST32 "\",\"value\":\"%s\"}",
-                                   kvp_test_text(mac, "value"));
+    json_t *valid =
+        kvp_test_callf(&vault, "POST", "/keys/k/verify", 200,
+                       "{\"alg\":\"HS256\",\"digest\":\"" DIGEST32 "\",\"value\":\"%s\"}",
+                       kvp_test_text(mac, "value"));
     ck_assert(json_is_true(kvp_test_at(valid, "value")));
     ck_assert_str_eq(kvp_test_text(valid, "alg"), "HS256");
     ck_assert_str_eq(kvp_test_text(valid, "kid"), kvp_test_text(mac, "kid"));
@@ -296,8 +302,10 @@ static const struct {
     { "decrypt", "{\"alg\":\"A256GCM\",\"value\":\"AAAA\"}", "Invalid length of 'iv'" },
     { "decrypt", "{\"alg\":\"A256GCM\",\"value\":\"AAAA\",\"iv\":\"AAAAAAAAAAAAAAAA\"}",
       "Invalid length of 'tag'" },
-    { "decrypt", "{\"alg\":\"A256GCM\",\"value\":\"AAAA\",\"iv\":\"AAAAAAAAAAAAAAAA\",\"tag\":"
-                 "\"AAAAAAAAAAAAAAAAAAAAAA\"}", "could not be decrypted" },
+    { "decrypt",
+      "{\"alg\":\"A256GCM\",\"value\":\"AAAA\",\"iv\":\"AAAAAAAAAAAAAAAA\",\"tag\":"
+      "\"AAAAAAAAAAAAAAAAAAAAAA\"}",
+      "could not be decrypted" },
     { "decrypt", "{\"alg\":\"A256CBC\",\"value\":\"AAAA\",\"iv\":\"AAAAAAAAAAAAAAAAAAAAAA\"}",
       "Invalid length of 'value': 3 bytes" },
     { "wrapKey", "{\"alg\":\"A256KW\",\"value\":\"AAAA\"}", "Invalid length of 'value': 3 bytes" },
@@ -321,16 +329,17 @@ END_TEST
 START_TEST(algorithms_of_7_6_are_unknown_before)
 {
     create("k", "\"kty\":\"oct-HSM\"");
-    json_t *wrapped = kvp_test_call(&vault, "POST", "/keys/k/wrapKey",
-                                    "{\"alg\":\"CKM_AES_KEY_WRAP_PAD\",\"value\":\"" DIGEST32 "\"}",
-                                    200);
+    json_t *wrapped =
+        kvp_test_call(&vault, "POST", "/keys/k/wrapKey",
+                      "{\"alg\":\"CKM_AES_KEY_WRAP_PAD\",\"value\":\"" DIGEST32 "\"}", 200);
     ck_assert_uint_eq(strlen(kvp_test_text(wrapped, "value")), 54);
     json_decref(wrapped);
 
     vault.api_version = "7.5";
     kvp_test_error(kvp_test_call(&vault, "POST", "/keys/k/wrapKey",
                                  "{\"alg\":\"CKM_AES_KEY_WRAP_PAD\",\"value\":\"" DIGEST32 "\"}",
-                                 400), "BadParameter", NULL, "Property alg has");
+                                 400),
+                   "BadParameter", NULL, "Property alg has");
 }
 END_TEST
 

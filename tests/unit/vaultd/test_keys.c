@@ -36,7 +36,8 @@ START_TEST(a_created_key_has_the_members_of_the_service_in_order)
 {
     json_t *rsa = kvp_test_call(&vault, "POST", "/keys/MyKey/create",
                                 "{\"kty\":\"RSA\",\"tags\":{\"a\":\"b\"},\"attributes\":{\"exp\":"
-                                "2524611661,\"nbf\":5}}", 200);
+                                "2524611661,\"nbf\":5}}",
+                                200);
 
     ck_assert_str_eq(kvp_test_members(rsa), "key attributes tags");
     ck_assert_str_eq(kvp_test_members(kvp_test_at(rsa, "key")), "kid kty key_ops n e");
@@ -49,7 +50,8 @@ START_TEST(a_created_key_has_the_members_of_the_service_in_order)
     ck_assert_mem_eq(kid, "https://127.0.0.1:8443/keys/MyKey/", 34);
     ck_assert(kvp_ident_is_version(kid + 34));
     char *ops = json_dumps(kvp_test_at(rsa, "key.key_ops"), JSON_COMPACT);
-    ck_assert_str_eq(ops, "[\"encrypt\",\"decrypt\",\"sign\",\"verify\",\"wrapKey\",\"unwrapKey\"]");
+    ck_assert_str_eq(ops,
+                     "[\"encrypt\",\"decrypt\",\"sign\",\"verify\",\"wrapKey\",\"unwrapKey\"]");
     free(ops);
     json_decref(rsa);
 }
@@ -160,8 +162,10 @@ static const struct {
     { "{\"kty\":\"EC\",\"tags\":[]}", NULL, "Property tags has" },
     { "{\"kty\":\"EC\",\"tags\":{\"a\":1}}", NULL, "Property tags has" },
     { "{\"kty\":\"EC\",\"tags\":{\"1\":\"\",\"2\":\"\",\"3\":\"\",\"4\":\"\",\"5\":\"\",\"6\":\"\","
-      "\"7\":\"\",\"8\":\"\",\"9\":\"\",\"10\":\"\",\"11\":\"\",\"12\":\"\",\"13\":\"\",\"14\":\"\","
-      "\"15\":\"\",\"16\":\"\"}}", NULL, "Invalid tags" },
+      "\"7\":\"\",\"8\":\"\",\"9\":\"\",\"10\":\"\",\"11\":\"\",\"12\":\"\",\"13\":\"\",\"14\":"
+      "\"\","
+      "\"15\":\"\",\"16\":\"\"}}",
+      NULL, "Invalid tags" },
 };
 
 START_TEST(create_refuses_what_is_wrong)
@@ -169,11 +173,12 @@ START_TEST(create_refuses_what_is_wrong)
     json_t *answer = kvp_test_call(&vault, "POST", "/keys/k/create", bad_creates[_i].body, 400);
 
     kvp_test_error(answer, "BadParameter", bad_creates[_i].inner, bad_creates[_i].text);
-    kvp_test_error(kvp_test_call(&vault, "GET", "/keys/k", NULL, 404), "KeyNotFound", NULL,
-                   "A key with (name/id) k was not found in this key vault. If you recently deleted "
-                   "this key you may be able to recover it using the correct recovery command. For "
-                   "help resolving this issue, please see "
-                   "https://go.microsoft.com/fwlink/?linkid=2125182");
+    kvp_test_error(
+        kvp_test_call(&vault, "GET", "/keys/k", NULL, 404), "KeyNotFound", NULL,
+        "A key with (name/id) k was not found in this key vault. If you recently deleted "
+        "this key you may be able to recover it using the correct recovery command. For "
+        "help resolving this issue, please see "
+        "https://go.microsoft.com/fwlink/?linkid=2125182");
 }
 END_TEST
 
@@ -194,11 +199,13 @@ END_TEST
 
 START_TEST(unknown_and_null_members_do_not_matter)
 {
-    json_decref(kvp_test_call(&vault, "POST", "/keys/k/create",
-                              "{\"kty\":\"EC\",\"crv\":null,\"key_ops\":null,\"attributes\":{\"exp\":"
-                              "null,\"enabled\":null,\"created\":1,\"recoveryLevel\":\"x\",\"tags\":"
-                              "{}},\"tags\":null,\"release_policy\":null,\"whatever\":[{}],"
-                              "\"key_size\":null}", 200));
+    json_decref(
+        kvp_test_call(&vault, "POST", "/keys/k/create",
+                      "{\"kty\":\"EC\",\"crv\":null,\"key_ops\":null,\"attributes\":{\"exp\":"
+                      "null,\"enabled\":null,\"created\":1,\"recoveryLevel\":\"x\",\"tags\":"
+                      "{}},\"tags\":null,\"release_policy\":null,\"whatever\":[{}],"
+                      "\"key_size\":null}",
+                      200));
 }
 END_TEST
 
@@ -223,10 +230,11 @@ START_TEST(names_have_127_characters_at_most)
     json_decref(kvp_test_call(&vault, "POST", path, "{\"kty\":\"EC\"}", 200));
     memset(path + 6, 'a', 128);
     snprintf(path + 134, sizeof(path) - 134, "/create");
-    kvp_test_error(kvp_test_call(&vault, "POST", path, "{\"kty\":\"EC\"}", 400), "BadParameter", NULL,
-                   "The request URI contains an invalid name: aaa");
-    kvp_test_error(kvp_test_call(&vault, "POST", "/keys/key%21@%23$/create", "{\"kty\":\"EC\"}", 400),
-                   "BadParameter", NULL, "The request URI contains an invalid name: key!@#$");
+    kvp_test_error(kvp_test_call(&vault, "POST", path, "{\"kty\":\"EC\"}", 400), "BadParameter",
+                   NULL, "The request URI contains an invalid name: aaa");
+    kvp_test_error(
+        kvp_test_call(&vault, "POST", "/keys/key%21@%23$/create", "{\"kty\":\"EC\"}", 400),
+        "BadParameter", NULL, "The request URI contains an invalid name: key!@#$");
 }
 END_TEST
 
@@ -234,10 +242,10 @@ END_TEST
 static char *rsa_jwk(kvp_engine_key *key, const char *skip)
 {
     static const char *const numbers[][2] = {
-        { "n", OSSL_PKEY_PARAM_RSA_N },           { "e", OSSL_PKEY_PARAM_RSA_E },
-        { "d", OSSL_PKEY_PARAM_RSA_D },           { "p", OSSL_PKEY_PARAM_RSA_FACTOR1 },
-        { "q", OSSL_PKEY_PARAM_RSA_FACTOR2 },     { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
-        { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2 },  { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
+        { "n", OSSL_PKEY_PARAM_RSA_N },          { "e", OSSL_PKEY_PARAM_RSA_E },
+        { "d", OSSL_PKEY_PARAM_RSA_D },          { "p", OSSL_PKEY_PARAM_RSA_FACTOR1 },
+        { "q", OSSL_PKEY_PARAM_RSA_FACTOR2 },    { "dp", OSSL_PKEY_PARAM_RSA_EXPONENT1 },
+        { "dq", OSSL_PKEY_PARAM_RSA_EXPONENT2 }, { "qi", OSSL_PKEY_PARAM_RSA_COEFFICIENT1 },
     };
     kvp_buf text = KVP_BUF_INIT(0);
 
@@ -250,7 +258,8 @@ static char *rsa_jwk(kvp_engine_key *key, const char *skip)
         int len = BN_bn2bin(bn, out + 1); /* one leading zero, as some clients send it */
         char *encoded = kvp_test_base64(out, (size_t)len + 1);
         ck_assert_int_eq(kvp_buf_append_fmt(&text, "%s\"%s\":\"%s\"", text.len ? "," : "",
-                                            numbers[i][0], encoded), KVP_OK);
+                                            numbers[i][0], encoded),
+                         KVP_OK);
         kvp_free(encoded);
         BN_free(bn);
     }
@@ -266,7 +275,8 @@ START_TEST(an_imported_rsa_key_comes_back_without_its_private_half)
     char *jwk = rsa_jwk(key, "");
     json_t *answer = kvp_test_callf(&vault, "PUT", "/keys/k", 200,
                                     "{\"key\":{\"kty\":\"RSA\",\"key_ops\":[\"sign\"],%s},\"Hsm\":"
-                                    "%s,\"tags\":{}}", jwk, _i ? "true" : "false");
+                                    "%s,\"tags\":{}}",
+                                    jwk, _i ? "true" : "false");
 
     ck_assert_str_eq(kvp_test_text(answer, "key.kty"), _i ? "RSA-HSM" : "RSA");
     ck_assert_str_eq(kvp_test_members(kvp_test_at(answer, "key")), "kid kty key_ops n e");
@@ -286,9 +296,9 @@ START_TEST(an_rsa_jwk_without_one_of_its_numbers_is_refused)
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(all); i++) {
         char *jwk = rsa_jwk(key, all[i]);
-        kvp_test_error(kvp_test_callf(&vault, "PUT", "/keys/k", 400, "{\"key\":{\"kty\":\"RSA\",%s}}",
-                                      jwk), "BadParameter", NULL,
-                       "The property \"key\" must be a valid JsonWebKey object.");
+        kvp_test_error(
+            kvp_test_callf(&vault, "PUT", "/keys/k", 400, "{\"key\":{\"kty\":\"RSA\",%s}}", jwk),
+            "BadParameter", NULL, "The property \"key\" must be a valid JsonWebKey object.");
         kvp_free(jwk);
     }
     kvp_engine_key_unref(key);
@@ -304,7 +314,8 @@ START_TEST(an_ec_jwk_of_the_standard_is_taken)
     /* RFC 7517, appendix A.2. */
     json_t *answer = kvp_test_call(&vault, "PUT", "/keys/k",
                                    "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X
-                                   "\",\"y\":\"" EC_Y "\",\"d\":\"" EC_D "\"}}", 200);
+                                   "\",\"y\":\"" EC_Y "\",\"d\":\"" EC_D "\"}}",
+                                   200);
 
     ck_assert_str_eq(kvp_test_text(answer, "key.x"), EC_X);
     ck_assert_str_eq(kvp_test_text(answer, "key.y"), EC_Y);
@@ -323,18 +334,23 @@ static const struct {
     { "{\"key\":{\"kty\":\"oct\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\"}}", "Invalid kty value: oct" },
     { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}}",
       "must be a valid JsonWebKey object." },
-    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\",\"d\":\"" EC_D
-      "\"}}", "must be a valid JsonWebKey object: the numbers make no EC key" },
-    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256K\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\",\"d\":\"" EC_D
-      "\"}}", "make no EC key" },
-    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\",\"d\":\"" EC_X
-      "\"}}", "do not fit together" },
-    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "=\",\"y\":\"" EC_Y "\",\"d\":\"" EC_D
-      "\"}}", "Property x has" },
+    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y
+      "\",\"d\":\"" EC_D "\"}}",
+      "must be a valid JsonWebKey object: the numbers make no EC key" },
+    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256K\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y
+      "\",\"d\":\"" EC_D "\"}}",
+      "make no EC key" },
+    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y
+      "\",\"d\":\"" EC_X "\"}}",
+      "do not fit together" },
+    { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_X "=\",\"y\":\"" EC_Y
+      "\",\"d\":\"" EC_D "\"}}",
+      "Property x has" },
     { "{\"key\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":5,\"y\":\"" EC_Y "\",\"d\":\"" EC_D "\"}}",
       "Property x has" },
     { "{\"key\":{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\",\"d\":\"AQAB\",\"p\":\"AQAB\",\"q\":"
-      "\"AQAB\",\"dp\":\"AQAB\",\"dq\":\"AQAB\",\"qi\":\"AQAB\"}}", "Unsupported key size: 17" },
+      "\"AQAB\",\"dp\":\"AQAB\",\"dq\":\"AQAB\",\"qi\":\"AQAB\"}}",
+      "Unsupported key size: 17" },
     { "{\"key\":{\"kty\":\"EC\"},\"Hsm\":\"yes\"}", "Property Hsm has" },
 };
 
@@ -342,8 +358,8 @@ START_TEST(import_refuses_what_is_wrong)
 {
     json_t *answer = kvp_test_call(&vault, "PUT", "/keys/k", bad_imports[_i].body, 400);
 
-    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_imports[_i].text) != NULL, "%s",
-                  kvp_test_text(answer, "error.message"));
+    ck_assert_msg(strstr(kvp_test_text(answer, "error.message"), bad_imports[_i].text) != NULL,
+                  "%s", kvp_test_text(answer, "error.message"));
     json_decref(answer);
 }
 END_TEST

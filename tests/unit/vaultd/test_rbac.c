@@ -45,7 +45,8 @@ START_TEST(a_custom_role_is_made_shown_and_removed_in_the_recorded_shape)
         "\"CustomRole\"},\"type\":\"Microsoft.Authorization/roleDefinitions\"}";
     json_t *made = kvp_test_call(&vault, "PUT", DEFINITIONS "/" GUID,
                                  "{\"properties\":{\"roleName\":\"" GUID "\",\"type\":"
-                                 "\"CustomRole\",\"assignableScopes\":[\"/\"]}}", 201);
+                                 "\"CustomRole\",\"assignableScopes\":[\"/\"]}}",
+                                 201);
     json_t *shown = kvp_test_call(&vault, "GET", DEFINITIONS "/" GUID, NULL, 200);
     json_t *list = kvp_test_call(&vault, "GET", DEFINITIONS, NULL, 200);
     json_t *gone = kvp_test_call(&vault, "DELETE", DEFINITIONS "/" GUID, NULL, 200);
@@ -72,8 +73,9 @@ START_TEST(wrong_definitions_are_refused)
           "Cannot re-use the name/GUID matching that of a built-in role.", 400 },
         { "PUT", DEFINITIONS "/a290e904-7015-4bba-90c8-60543313cdb4", "{\"properties\":{}}",
           "BadParameter", "Cannot re-use the name/GUID", 400 },
-        { "PUT", DEFINITIONS "/" GUID, "{\"properties\":{\"roleName\":\"Managed HSM Crypto User\"}}",
-          "BadParameter", "Cannot re-use the name/GUID", 400 },
+        { "PUT", DEFINITIONS "/" GUID,
+          "{\"properties\":{\"roleName\":\"Managed HSM Crypto User\"}}", "BadParameter",
+          "Cannot re-use the name/GUID", 400 },
         { "PUT", DEFINITIONS "/not-a-guid", "{\"properties\":{}}", "BadParameter", "GUID", 400 },
         { "PUT", DEFINITIONS "/" GUID, "{}", "BadParameter", "properties", 400 },
         { "PUT", DEFINITIONS "/" GUID,
@@ -84,16 +86,16 @@ START_TEST(wrong_definitions_are_refused)
         { "PUT", DEFINITIONS "/" GUID, "{\"properties\":{\"assignableScopes\":[\"/moon\"]}}",
           "BadParameter", "assignableScopes", 400 },
         { "GET", DEFINITIONS "/does_not_exist", NULL, "RoleDefinitionNotFound", "not found", 404 },
-        { "GET", DEFINITIONS "/Managed HSM Crypto User", NULL, "RoleDefinitionNotFound", "not found",
-          404 },
+        { "GET", DEFINITIONS "/Managed HSM Crypto User", NULL, "RoleDefinitionNotFound",
+          "not found", 404 },
         { "DELETE", DEFINITIONS "/" GUID, NULL, "RoleDefinitionNotFound", "not found", 404 },
         { "GET", DEFINITIONS "?api-version=7.4&$filter=colour%20eq%20'red'", NULL, "BadParameter",
           "$filter", 400 },
         { "GET", ASSIGNMENTS "?api-version=7.4&$filter=atScope(", NULL, "BadParameter", "$filter",
           400 },
     };
-    json_t *answer = kvp_test_call(&vault, rows[_i].method, rows[_i].path, rows[_i].body,
-                                   rows[_i].status);
+    json_t *answer =
+        kvp_test_call(&vault, rows[_i].method, rows[_i].path, rows[_i].body, rows[_i].status);
 
     kvp_test_error(answer, rows[_i].code, NULL, rows[_i].text);
 }
@@ -108,7 +110,8 @@ static json_t *assign(const char *scope, const char *guid, const char *role, con
     snprintf(path, sizeof(path), "%s" ASSIGNMENTS "/%s", scope, guid);
     return kvp_test_callf(&vault, "PUT", path, status,
                           "{\"properties\":{\"roleDefinitionId\":\"" FULL_ID "%s\","
-                          "\"principalId\":\"%s\"}}", role, principal);
+                          "\"principalId\":\"%s\"}}",
+                          role, principal);
 }
 
 static const char *object_id(const char *name)
@@ -135,8 +138,8 @@ START_TEST(an_assignment_acts_at_once_and_so_does_its_end)
     kvp_test_principal(&vault, "somebody", "Managed HSM Backup", token);
     ck_assert_int_eq(get("/keys/k", token), 403);
 
-    json_t *made = assign("", GUID2, "21dbd100-6940-42c2-9190-5d6cb909625b", object_id("somebody"),
-                          201);
+    json_t *made =
+        assign("", GUID2, "21dbd100-6940-42c2-9190-5d6cb909625b", object_id("somebody"), 201);
     ck_assert_str_eq(kvp_test_text(made, "id"), ASSIGNMENTS "/" GUID2);
     ck_assert_str_eq(kvp_test_text(made, "properties.scope"), "/");
     ck_assert_str_eq(kvp_test_text(made, "type"), "Microsoft.Authorization/roleAssignments");
@@ -171,7 +174,7 @@ START_TEST(lists_are_filtered_by_scope_and_principal)
 {
     static const struct {
         const char *path;
-        size_t more;    /* than the administrator's three at `/` */
+        size_t more; /* than the administrator's three at `/` */
         bool only;
     } rows[] = {
         { ASSIGNMENTS "?api-version=7.4", 2, false },
@@ -180,7 +183,8 @@ START_TEST(lists_are_filtered_by_scope_and_principal)
         { "/keys/mine" ASSIGNMENTS "?api-version=7.4", 2, false },
         { "/keys/yours" ASSIGNMENTS "?api-version=7.4", 1, false },
         { ASSIGNMENTS "?api-version=7.4&$filter=principalId%20eq%20'"
-          "00000000-1111-2222-3333-444444444444'", 2, true },
+                      "00000000-1111-2222-3333-444444444444'",
+          2, true },
     };
     static const char who[] = "00000000-1111-2222-3333-444444444444";
 
@@ -189,8 +193,8 @@ START_TEST(lists_are_filtered_by_scope_and_principal)
     for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++) {
         json_t *list = kvp_test_call(&vault, "GET", rows[i].path, NULL, 200);
         ck_assert_msg(json_array_size(json_object_get(list, "value")) ==
-                          rows[i].more + (rows[i].only ? 0 : 3), "%s: %s", rows[i].path,
-                      text_of(list));
+                          rows[i].more + (rows[i].only ? 0 : 3),
+                      "%s: %s", rows[i].path, text_of(list));
         json_decref(list);
     }
 }
@@ -202,8 +206,10 @@ START_TEST(wrong_assignments_are_refused)
     static const char role[] = "33413926-3206-4cdd-b39a-83574fe37a17";
 
     json_decref(assign("", GUID, role, who, 201));
-    kvp_test_error(assign("", GUID, role, who, 409), "RoleAssignmentExists", NULL, "already exists");
-    kvp_test_error(assign("", GUID2, role, who, 409), "RoleAssignmentExists", NULL, "already exists");
+    kvp_test_error(assign("", GUID, role, who, 409), "RoleAssignmentExists", NULL,
+                   "already exists");
+    kvp_test_error(assign("", GUID2, role, who, 409), "RoleAssignmentExists", NULL,
+                   "already exists");
     kvp_test_error(assign("", GUID2, GUID, who, 404), "RoleDefinitionNotFound", NULL, "not found");
     kvp_test_error(assign("", "x", role, who, 400), "BadParameter", NULL, "GUID");
     kvp_test_error(assign("", GUID2, role, "me", 400), "BadParameter", NULL, "GUID");
@@ -219,7 +225,8 @@ START_TEST(a_custom_role_allows_what_its_permissions_say)
     kvp_test_principal(&vault, "somebody", "Managed HSM Backup", token);
     json_decref(kvp_test_call(&vault, "PUT", DEFINITIONS "/" GUID,
                               "{\"properties\":{\"roleName\":\"Reader\",\"permissions\":"
-                              "[{\"dataActions\":[\"" READ_KEYS "\"]}]}}", 201));
+                              "[{\"dataActions\":[\"" READ_KEYS "\"]}]}}",
+                              201));
     json_decref(assign("", GUID2, GUID, object_id("somebody"), 201));
     ck_assert_int_eq(get("/keys/k", token), 404);
     ck_assert_int_eq(get("/settings", token), 403);
@@ -227,7 +234,8 @@ START_TEST(a_custom_role_allows_what_its_permissions_say)
     json_decref(kvp_test_call(&vault, "PUT", DEFINITIONS "/" GUID,
                               "{\"properties\":{\"roleName\":\"Reader\",\"permissions\":"
                               "[{\"dataActions\":[\"" READ_KEYS "\"],\"notDataActions\":"
-                              "[\"" READ_KEYS "\"]}]}}", 201));
+                              "[\"" READ_KEYS "\"]}]}}",
+                              201));
     ck_assert_int_eq(get("/keys/k", token), 403);
 
     json_decref(kvp_test_call(&vault, "DELETE", DEFINITIONS "/" GUID, NULL, 200));
@@ -240,7 +248,8 @@ START_TEST(the_setting_is_shown_and_changed)
     static const char path[] = "/settings/AllowKeyManagementOperationsThroughARM";
     json_t *list = kvp_test_call(&vault, "GET", "/settings", NULL, 200);
 
-    ck_assert_str_eq(text_of(list), "{\"settings\":[{\"name\":"
+    ck_assert_str_eq(text_of(list),
+                     "{\"settings\":[{\"name\":"
                      "\"AllowKeyManagementOperationsThroughARM\",\"type\":\"boolean\",\"value\":"
                      "\"true\"}]}");
     json_decref(list);
@@ -258,11 +267,14 @@ START_TEST(jobs_with_the_cloud_answer_the_services_errors)
 {
     json_t *bad = kvp_test_call(&vault, "POST", "/backup",
                                 "{\"storageResourceUri\":\"https://u.blob.core.windows.net/u\","
-                                "\"token\":\"invalid_sas_token\"}", 400);
+                                "\"token\":\"invalid_sas_token\"}",
+                                400);
 
-    ck_assert_str_eq(text_of(bad), "{\"error\":{\"code\":\"BadRequest\",\"innererror\":null,"
-                     "\"message\":\"The customer provided SAS token is malformed. The SAS token does "
-                     "not contain the expiry field\"}}");
+    ck_assert_str_eq(
+        text_of(bad),
+        "{\"error\":{\"code\":\"BadRequest\",\"innererror\":null,"
+        "\"message\":\"The customer provided SAS token is malformed. The SAS token does "
+        "not contain the expiry field\"}}");
     json_decref(bad);
     json_decref(kvp_test_call(&vault, "POST", "/backup", "{}", 400));
     json_decref(kvp_test_call(&vault, "PUT", "/restore", "{\"folderToRestore\":\"x\"}", 400));

@@ -27,11 +27,13 @@ static const struct {
       "e147488a-f6f5-4113-8e2d-b22465e65bf6" },
     { 'L', KVP_VAULT_STANDARD, "Key Vault Crypto Service Release User",
       "08bbd89e-9f13-488c-ac41-acfcb10c90ab" },
-    { 'S', KVP_VAULT_STANDARD, "Key Vault Secrets Officer", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" },
+    { 'S', KVP_VAULT_STANDARD, "Key Vault Secrets Officer",
+      "b86a8fe4-44ce-4948-aee5-eccb2c155cd7" },
     { 'G', KVP_VAULT_STANDARD, "Key Vault Secrets User", "4633458b-17de-408a-b874-0445c86b69e6" },
     { 'C', KVP_VAULT_STANDARD, "Key Vault Certificates Officer",
       "a4417e6f-fecd-4de8-b567-7b0420556985" },
-    { 'T', KVP_VAULT_STANDARD, "Key Vault Certificate User", "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba" },
+    { 'T', KVP_VAULT_STANDARD, "Key Vault Certificate User",
+      "db79e9a7-68ee-4b58-9aeb-b90e7c24fcba" },
     { 'P', KVP_VAULT_STANDARD, "Key Vault Purge Operator", "a68e7c17-0ab2-4c09-9a58-125dae29748c" },
     { 'K', KVP_VAULT_STANDARD, "Key Vault Contributor", "f25e0fa2-a7c8-4377-a976-54943a77a395" },
     { 'D', KVP_VAULT_STANDARD, "Key Vault Data Access Administrator",
@@ -51,9 +53,9 @@ static const struct {
 };
 
 /*
- * Who may do what: letters of a vault's roles, of a Managed HSM's; NULL where there is no such thing.
- * Deleted keys of an HSM: the published table lets the auditor purge them, the service's own list of
- * its roles lets it read them; the latter was recorded and stands here.
+ * Who may do what: letters of a vault's roles, of a Managed HSM's; NULL where there is no such
+ * thing. Deleted keys of an HSM: the published table lets the auditor purge them, the service's own
+ * list of its roles lets it read them; the latter was recorded and stands here.
  */
 static const struct {
     const char *operation, *vault, *hsm;
@@ -154,7 +156,8 @@ static void path_of(const char *pattern, char *dst, size_t size)
 {
     static const struct {
         const char *word, *value;
-    } words[] = { { "{name}", "a-name" }, { "{version}", "0123456789abcdef0123456789abcdef" },
+    } words[] = { { "{name}", "a-name" },
+                  { "{version}", "0123456789abcdef0123456789abcdef" },
                   { "{id}", "11111111-2222-3333-4444-555555555555" } };
     size_t used = 1;
 

@@ -38,14 +38,12 @@ static const struct {
     bool valid;
     int months, days, least;
 } durations[] = {
-    { "P30D", true, 0, 30, 30 },     { "P1Y", true, 12, 0, 365 },
-    { "P18M", true, 18, 0, 533 },    { "P1Y2M3D", true, 14, 3, 424 },
-    { "P", false, 0, 0, 0 },         { "30D", false, 0, 0, 0 },
-    { "P30", false, 0, 0, 0 },       { "P1D1M", false, 0, 0, 0 },
-    { "PT1H", false, 0, 0, 0 },      { "P-1D", false, 0, 0, 0 },
-    { "P1D1D", false, 0, 0, 0 },     { "P99999D", false, 0, 0, 0 },
-    { "", false, 0, 0, 0 },          { "P1W", false, 0, 0, 0 },
-    { "p30d", false, 0, 0, 0 },      { "PD", false, 0, 0, 0 },
+    { "P30D", true, 0, 30, 30 },     { "P1Y", true, 12, 0, 365 }, { "P18M", true, 18, 0, 533 },
+    { "P1Y2M3D", true, 14, 3, 424 }, { "P", false, 0, 0, 0 },     { "30D", false, 0, 0, 0 },
+    { "P30", false, 0, 0, 0 },       { "P1D1M", false, 0, 0, 0 }, { "PT1H", false, 0, 0, 0 },
+    { "P-1D", false, 0, 0, 0 },      { "P1D1D", false, 0, 0, 0 }, { "P99999D", false, 0, 0, 0 },
+    { "", false, 0, 0, 0 },          { "P1W", false, 0, 0, 0 },   { "p30d", false, 0, 0, 0 },
+    { "PD", false, 0, 0, 0 },
 };
 
 START_TEST(durations_are_read)
@@ -68,7 +66,7 @@ START_TEST(months_are_counted_in_the_calendar)
 
     /* 31 January 2024 12:00:00 and 29 February 2024 */
     ck_assert_int_eq(kvp_duration_apply(1706702400, &month, 1), 1709208000);
-    ck_assert_int_eq(kvp_duration_apply(1709208000, &year, 1), 1740744000); /* 28 February 2025 */
+    ck_assert_int_eq(kvp_duration_apply(1709208000, &year, 1), 1740744000);   /* 28 February 2025 */
     ck_assert_int_eq(kvp_duration_apply(1709208000, &month, -1), 1706529600); /* 29 January */
     ck_assert_int_eq(kvp_duration_apply(1699275450, &days, 1), 1701867450);   /* recorded */
 }
@@ -90,9 +88,10 @@ START_TEST(a_policy_is_kept_with_what_the_vault_adds)
     json_t *none = kvp_test_call(&vault, "GET", "/keys/k/rotationpolicy", NULL, 200);
     ck_assert_str_eq(kvp_test_members(none), "lifetimeActions attributes");
     ck_assert(json_is_null(kvp_test_at(none, "attributes")));
-    json_t *put = put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[{\"action\":{"
-                             "\"type\":\"rotate\"},\"trigger\":{\"timeAfterCreate\":\"P30D\"}}]}",
-                             200);
+    json_t *put =
+        put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[{\"action\":{"
+                   "\"type\":\"rotate\"},\"trigger\":{\"timeAfterCreate\":\"P30D\"}}]}",
+                   200);
     ck_assert_str_eq(kvp_test_members(put), "id lifetimeActions attributes");
     ck_assert_str_eq(kvp_test_text(put, "id"), "https://127.0.0.1:8443/keys/k/rotationpolicy");
     const json_t *actions = kvp_test_at(put, "lifetimeActions");
@@ -122,10 +121,11 @@ static const char *const wrong_policies[] = {
     "{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "PT30H") "]}",
     "{\"lifetimeActions\":[" ACTION("Rotate", "timeBeforeExpiry", "P30D") "]}",
     "{\"lifetimeActions\":[" ACTION("Rotate", "whenever", "P30D") "]}",
-    "{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P30D") ","
-        ACTION("rotate", "timeAfterCreate", "P40D") "]}",
-    "{\"lifetimeActions\":[{\"action\":{\"type\":\"Rotate\"},\"trigger\":{\"timeAfterCreate\":\"P30D\","
-        "\"timeBeforeExpiry\":\"P30D\"}}],\"attributes\":{\"expiryTime\":\"P90D\"}}",
+    "{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate",
+                                    "P30D") "," ACTION("rotate", "timeAfterCreate", "P40D") "]}",
+    "{\"lifetimeActions\":[{\"action\":{\"type\":\"Rotate\"},\"trigger\":{\"timeAfterCreate\":"
+    "\"P30D\","
+    "\"timeBeforeExpiry\":\"P30D\"}}],\"attributes\":{\"expiryTime\":\"P90D\"}}",
 };
 
 START_TEST(wrong_policies_are_refused_and_change_nothing)
@@ -144,11 +144,12 @@ START_TEST(an_hsm_has_policies_of_its_own_form)
     json_t *none = kvp_test_call(&vault, "GET", "/keys/k/rotationpolicy", NULL, 200);
     ck_assert_str_eq(kvp_test_text(none, "attributes.expiryTime"), "");
     json_decref(none);
-    json_decref(put_policy("{\"lifetimeActions\":[" ACTION("Notify", "timeBeforeExpiry", "P30D") "]}",
-                           400));
-    json_decref(put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P27D") "]}",
-                           400));
-    json_t *put = put_policy("{\"attributes\":{\"expiryTime\":\"P30D\"},\"lifetimeActions\":[]}", 200);
+    json_decref(put_policy(
+        "{\"lifetimeActions\":[" ACTION("Notify", "timeBeforeExpiry", "P30D") "]}", 400));
+    json_decref(
+        put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P27D") "]}", 400));
+    json_t *put =
+        put_policy("{\"attributes\":{\"expiryTime\":\"P30D\"},\"lifetimeActions\":[]}", 200);
     ck_assert_str_eq(kvp_test_text(put, "id"), "keys/k/rotationpolicy");
     ck_assert_ptr_null(kvp_test_at(put, "lifetimeActions"));
     json_decref(put);
@@ -177,8 +178,9 @@ static size_t rotate_at(int64_t now)
 START_TEST(a_key_is_rotated_when_its_time_comes_and_not_before)
 {
     make_key("{\"kty\":\"RSA\",\"key_size\":3072,\"key_ops\":[\"sign\"],\"tags\":{\"a\":\"b\"}}");
-    json_decref(put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":["
-                           ACTION("Rotate", "timeAfterCreate", "P30D") "]}", 200));
+    json_decref(put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[" ACTION(
+                               "Rotate", "timeAfterCreate", "P30D") "]}",
+                           200));
     json_t *key = kvp_test_call(&vault, "GET", "/keys/k", NULL, 200);
     int64_t created = json_integer_value(kvp_test_at(key, "attributes.created"));
 
@@ -188,7 +190,8 @@ START_TEST(a_key_is_rotated_when_its_time_comes_and_not_before)
     ck_assert_uint_eq(version_count(), 2);
     ck_assert_uint_eq(rotate_at(created + 30 * DAY + 1), 0);
     json_t *fresh = kvp_test_call(&vault, "GET", "/keys/k", NULL, 200);
-    ck_assert_int_eq(json_integer_value(kvp_test_at(fresh, "attributes.created")), created + 30 * DAY);
+    ck_assert_int_eq(json_integer_value(kvp_test_at(fresh, "attributes.created")),
+                     created + 30 * DAY);
     ck_assert_int_eq(json_integer_value(kvp_test_at(fresh, "attributes.exp")), created + 120 * DAY);
     ck_assert_str_ne(kvp_test_text(fresh, "key.n"), kvp_test_text(key, "key.n"));
     ck_assert_uint_eq(strlen(kvp_test_text(fresh, "key.n")), 512);
@@ -202,12 +205,15 @@ END_TEST
 START_TEST(rotation_before_expiry_follows_the_key_and_disabled_keys_stay)
 {
     make_key("{\"kty\":\"EC\",\"attributes\":{\"exp\":4000000000}}");
-    json_decref(put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":["
-                           ACTION("Rotate", "timeBeforeExpiry", "P10D") "]}", 200));
+    json_decref(put_policy("{\"attributes\":{\"expiryTime\":\"P90D\"},\"lifetimeActions\":[" ACTION(
+                               "Rotate", "timeBeforeExpiry", "P10D") "]}",
+                           200));
     ck_assert_uint_eq(rotate_at(4000000000 - 10 * DAY - 1), 0);
-    json_decref(kvp_test_call(&vault, "PATCH", "/keys/k", "{\"attributes\":{\"enabled\":false}}", 200));
+    json_decref(
+        kvp_test_call(&vault, "PATCH", "/keys/k", "{\"attributes\":{\"enabled\":false}}", 200));
     ck_assert_uint_eq(rotate_at(4000000000), 0);
-    json_decref(kvp_test_call(&vault, "PATCH", "/keys/k", "{\"attributes\":{\"enabled\":true}}", 200));
+    json_decref(
+        kvp_test_call(&vault, "PATCH", "/keys/k", "{\"attributes\":{\"enabled\":true}}", 200));
     ck_assert_uint_eq(rotate_at(4000000000 - 10 * DAY), 1);
     json_decref(kvp_test_call(&vault, "DELETE", "/keys/k", NULL, 200));
     ck_assert_uint_eq(rotate_at(4000000000 + 1000 * DAY), 0);
@@ -219,8 +225,8 @@ START_TEST(the_keeper_rotates_by_itself)
     kvp_keeper *keeper = NULL;
 
     make_key("{\"kty\":\"EC\"}");
-    json_decref(put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P30D") "]}",
-                           200));
+    json_decref(
+        put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P30D") "]}", 200));
     kvp_clock_freeze(1000, (kvp_clock_wall_us() / 1000000 + 31 * DAY) * 1000000);
     ck_assert_int_eq(kvp_keeper_start(&vault.daemon, 5, &keeper, NULL), KVP_OK);
     kvp_keeper_stop(keeper);

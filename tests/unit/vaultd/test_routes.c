@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables of routes, roles, refusals and api-versions, walked row by row; the order of the checks. */
+/* The tables of routes, roles, refusals and api-versions, walked row by row; the order of the
+ * checks. */
 #include "config.h"
 
 #include "support.h"
@@ -132,8 +133,8 @@ START_TEST(a_role_without_the_action_is_refused_on_every_route)
 
     if ((route->flags & KVP_ROUTE_OPEN) || !(route->flags & KVP_ROUTE_VAULT))
         return;
-    const char *other = strstr(route->action, "secrets/") ? "Key Vault Crypto Officer"
-                                                          : "Key Vault Secrets User";
+    const char *other =
+        strstr(route->action, "secrets/") ? "Key Vault Crypto Officer" : "Key Vault Secrets User";
     kvp_test_principal(&vault, "other", other, token);
     path_of(route->pattern, path, sizeof(path));
     kvp_exchange *ex = kvp_test_request(&vault, route->method, path, token, "{}");
@@ -179,17 +180,27 @@ START_TEST(paths_are_read_as_clients_write_them)
         const char *method, *target;
         int status;
     } paths[] = {
-        { "GET", "/keys?api-version=7.4", 200 },      { "GET", "//keys?api-version=7.4", 200 },
-        { "GET", "/KEYS/?api-version=7.4", 200 },     { "GET", "/keys/none/?api-version=7.4", 404 },
-        { "GET", "/nothing?api-version=7.4", 404 },   { "GET", "/?api-version=7.4", 404 },
-        { "GET", "?api-version=7.4", 404 },           { "PUT", "/keys?api-version=7.4", 405 },
-        { "TRACE", "/keys/a?api-version=7.4", 405 },  { "GET", "/keys/a%2Fb?api-version=7.4", 400 },
-        { "GET", "/keys/a%00?api-version=7.4", 404 }, { "GET", "/keys/%zz?api-version=7.4", 404 },
-        { "GET", "/keys/%ff?api-version=7.4", 400 },  { "GET", "/keys/a_b?api-version=7.4", 400 },
+        { "GET", "/keys?api-version=7.4", 200 },
+        { "GET", "//keys?api-version=7.4", 200 },
+        { "GET", "/KEYS/?api-version=7.4", 200 },
+        { "GET", "/keys/none/?api-version=7.4", 404 },
+        { "GET", "/nothing?api-version=7.4", 404 },
+        { "GET", "/?api-version=7.4", 404 },
+        { "GET", "?api-version=7.4", 404 },
+        { "PUT", "/keys?api-version=7.4", 405 },
+        { "TRACE", "/keys/a?api-version=7.4", 405 },
+        { "GET", "/keys/a%2Fb?api-version=7.4", 400 },
+        { "GET", "/keys/a%00?api-version=7.4", 404 },
+        { "GET", "/keys/%zz?api-version=7.4", 404 },
+        { "GET", "/keys/%ff?api-version=7.4", 400 },
+        { "GET", "/keys/a_b?api-version=7.4", 400 },
         { "GET", "/keys/a/b/c/d/e/f/g/h/i/j?api-version=7.4", 404 },
-        { "GET", "/keys", 400 },                      { "GET", "/keys?api-version=", 400 },
-        { "GET", "/keys?API-Version=7.4", 200 },      { "GET", "/keys?x=1&api-version=7%2E4", 200 },
-        { "GET", "/secrets?api-version=7.4", 200 },   { "POST", "/rng?api-version=7.4", 404 },
+        { "GET", "/keys", 400 },
+        { "GET", "/keys?api-version=", 400 },
+        { "GET", "/keys?API-Version=7.4", 200 },
+        { "GET", "/keys?x=1&api-version=7%2E4", 200 },
+        { "GET", "/secrets?api-version=7.4", 200 },
+        { "POST", "/rng?api-version=7.4", 404 },
     };
     kvp_exchange *ex;
 
@@ -214,9 +225,12 @@ START_TEST(every_version_from_7_0_is_known_and_others_are_not)
     for (size_t i = 0; i < KVP_ARRAY_LEN(wrong); i++) {
         char want[128];
         vault.api_version = wrong[i];
-        snprintf(want, sizeof(want), "The specified version (%s) is not recognized. Consider using "
-                 "the latest supported version (2025-07-01).", wrong[i]);
-        kvp_test_error(kvp_test_call(&vault, "GET", "/keys", NULL, 400), "BadParameter", NULL, want);
+        snprintf(want, sizeof(want),
+                 "The specified version (%s) is not recognized. Consider using "
+                 "the latest supported version (2025-07-01).",
+                 wrong[i]);
+        kvp_test_error(kvp_test_call(&vault, "GET", "/keys", NULL, 400), "BadParameter", NULL,
+                       want);
     }
 }
 END_TEST
@@ -252,8 +266,9 @@ START_TEST(a_token_is_judged_by_age_and_audience)
     uint8_t digest[32];
     kvp_exchange *ex;
 
-    ck_assert_int_eq(kvp_store_principal_by_client(vault.daemon.store, vault.client_id, &principal,
-                                                   NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_principal_by_client(vault.daemon.store, vault.client_id, &principal, NULL),
+        KVP_OK);
     ck_assert_int_eq(kvp_ident_digest("old", digest), KVP_OK);
     ck_assert_int_eq(kvp_store_token_add(vault.daemon.store, digest, principal.id,
                                          "https://127.0.0.1", kvp_clock_wall_us() / 1000 - 1, NULL),
@@ -261,7 +276,8 @@ START_TEST(a_token_is_judged_by_age_and_audience)
     ck_assert_int_eq(kvp_ident_digest("foreign", digest), KVP_OK);
     ck_assert_int_eq(kvp_store_token_add(vault.daemon.store, digest, principal.id,
                                          "https://vault.azure.net",
-                                         kvp_clock_wall_us() / 1000 + 10000, NULL), KVP_OK);
+                                         kvp_clock_wall_us() / 1000 + 10000, NULL),
+                     KVP_OK);
 
     static const struct {
         const char *token, *text;
@@ -292,7 +308,8 @@ START_TEST(revocation_acts_on_the_next_request)
     kvp_exchange_free(ex);
 
     /* Another process would have a store of its own on the same file. */
-    ck_assert_int_eq(kvp_store_open(kvp_test_path(vault.dir, "keyvaultd.db"), &other, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_open(kvp_test_path(vault.dir, "keyvaultd.db"), &other, NULL),
+                     KVP_OK);
     ck_assert_int_eq(kvp_store_principal_remove(other, "leaver", NULL), KVP_OK);
     kvp_store_close(other);
 
@@ -356,9 +373,12 @@ END_TEST
 START_TEST(the_resource_is_a_parent_domain_where_there_is_one)
 {
     static const char *const rows[][2] = {
-        { "127.0.0.1", "https://127.0.0.1" },  { "[::1]", "https://[::1]" },
-        { "localhost", "https://localhost" },  { "dev.localhost", "https://localhost" },
-        { "kv.example.org", "https://example.org" }, { "example.org", "https://example.org" },
+        { "127.0.0.1", "https://127.0.0.1" },
+        { "[::1]", "https://[::1]" },
+        { "localhost", "https://localhost" },
+        { "dev.localhost", "https://localhost" },
+        { "kv.example.org", "https://example.org" },
+        { "example.org", "https://example.org" },
         { "host", "https://host" },
     };
     char resource[300];
@@ -372,9 +392,12 @@ END_TEST
 START_TEST(answers_name_the_host_that_was_asked)
 {
     static const char *const rows[][2] = {
-        { "127.0.0.1:8443", "https://127.0.0.1:8443" }, { "localhost:8443", "https://localhost:8443" },
-        { "LOCALHOST", "https://localhost:8443" },      { "[::1]:8443", "https://[::1]:8443" },
-        { "evil.example:8443", "https://127.0.0.1:8443" }, { "", "https://127.0.0.1:8443" },
+        { "127.0.0.1:8443", "https://127.0.0.1:8443" },
+        { "localhost:8443", "https://localhost:8443" },
+        { "LOCALHOST", "https://localhost:8443" },
+        { "[::1]:8443", "https://[::1]:8443" },
+        { "evil.example:8443", "https://127.0.0.1:8443" },
+        { "", "https://127.0.0.1:8443" },
         { "127.0.0.11:8443", "https://127.0.0.1:8443" },
     };
     kvp_exchange *ex = kvp_exchange_new(&vault.daemon);

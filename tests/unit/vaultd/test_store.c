@@ -28,8 +28,12 @@ static void teardown(void)
 
 static void add_key(const char *name, const char *version, const char *material)
 {
-    kvp_key_record record = { .bits = 256, .enabled = true, .not_before = KVP_TIME_NONE,
-                              .expires = KVP_TIME_NONE, .created = 1, .updated = 1 };
+    kvp_key_record record = { .bits = 256,
+                              .enabled = true,
+                              .not_before = KVP_TIME_NONE,
+                              .expires = KVP_TIME_NONE,
+                              .created = 1,
+                              .updated = 1 };
 
     snprintf(record.name, sizeof(record.name), "%s", name);
     snprintf(record.version, sizeof(record.version), "%s", version);
@@ -37,7 +41,8 @@ static void add_key(const char *name, const char *version, const char *material)
     record.public_json = kvp_strdup("{}");
     record.ops_json = kvp_strdup("[\"sign\"]");
     ck_assert_int_eq(kvp_store_key_add(vault.daemon.store, &vault.daemon.vault, &record, material,
-                                       strlen(material), NULL), KVP_OK);
+                                       strlen(material), NULL),
+                     KVP_OK);
     kvp_key_record_clear(&record);
 }
 
@@ -72,8 +77,9 @@ START_TEST(a_key_is_found_after_a_restart_with_its_material)
 
     ck_assert_int_eq(get_key("kEY", "", KVP_KEY_LIVE, &record), KVP_OK);
     ck_assert_str_eq(record.name, "Key");
-    ck_assert_int_eq(kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record,
-                                            &material, NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record, &material, NULL),
+        KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&material), "very private");
     kvp_buf_clear(&material);
     kvp_key_record_clear(&record);
@@ -108,10 +114,12 @@ END_TEST
 START_TEST(sealed_rows_do_not_open_in_another_place)
 {
     static const char *const changes[] = {
-        "UPDATE key_versions SET sealed = (SELECT sealed FROM key_versions WHERE version LIKE 'b%')",
+        "UPDATE key_versions SET sealed = (SELECT sealed FROM key_versions WHERE version LIKE "
+        "'b%')",
         "UPDATE key_versions SET public = '{\"n\":1}'",
         "UPDATE key_versions SET kty = 'RSA'",
-        "UPDATE key_versions SET version = 'cccccccccccccccccccccccccccccccc' WHERE version LIKE 'a%'",
+        "UPDATE key_versions SET version = 'cccccccccccccccccccccccccccccccc' WHERE version LIKE "
+        "'a%'",
         "UPDATE keys SET name = 'other'",
         "UPDATE key_versions SET sealed = substr(sealed, 1, 20)",
     };
@@ -123,8 +131,9 @@ START_TEST(sealed_rows_do_not_open_in_another_place)
     execute(store_path(), changes[_i]);
 
     ck_assert_int_eq(get_key(_i == 4 ? "other" : "key", "", KVP_KEY_LIVE, &record), KVP_OK);
-    ck_assert_int_eq(kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record,
-                                            &material, NULL), KVP_ERR_MISMATCH);
+    ck_assert_int_eq(
+        kvp_store_key_material(vault.daemon.store, &vault.daemon.vault, &record, &material, NULL),
+        KVP_ERR_MISMATCH);
     kvp_buf_clear(&material);
     kvp_key_record_clear(&record);
 }
@@ -234,15 +243,17 @@ START_TEST(pages_are_ordered_without_case_and_know_their_end)
     for (size_t i = 0; i < KVP_ARRAY_LEN(names); i++)
         add_key(names[i], "0123456789abcdef0123456789abcdef", "m");
 
-    ck_assert_int_eq(kvp_store_key_list(vault.daemon.store, &vault.daemon.vault, KVP_KEY_LIVE, "", 3,
-                                        &page, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_key_list(vault.daemon.store, &vault.daemon.vault, KVP_KEY_LIVE, "",
+                                        3, &page, NULL),
+                     KVP_OK);
     ck_assert_uint_eq(page.count, 3);
     ck_assert(page.more);
     ck_assert_str_eq(page.items[0].name, "a");
     ck_assert_str_eq(page.items[2].name, "C");
     kvp_key_page_clear(&page);
-    ck_assert_int_eq(kvp_store_key_list(vault.daemon.store, &vault.daemon.vault, KVP_KEY_LIVE, "c", 3,
-                                        &page, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_key_list(vault.daemon.store, &vault.daemon.vault, KVP_KEY_LIVE, "c",
+                                        3, &page, NULL),
+                     KVP_OK);
     ck_assert_uint_eq(page.count, 1);
     ck_assert(!page.more);
     kvp_key_page_clear(&page);
@@ -256,7 +267,8 @@ START_TEST(a_deleted_key_goes_and_comes_back_with_all_versions)
 
     add_key("key", "ffffffffffffffffffffffffffffffff", "1");
     add_key("key", "00000000000000000000000000000000", "2");
-    ck_assert_int_eq(kvp_store_key_delete(store, &vault.daemon.vault, "KEY", 100, 200, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_key_delete(store, &vault.daemon.vault, "KEY", 100, 200, NULL),
+                     KVP_OK);
     ck_assert_int_eq(get_key("key", "", KVP_KEY_LIVE, &record), KVP_ERR_NOT_FOUND);
     record.public_json = kvp_strdup("{}");
     record.ops_json = kvp_strdup("[]");
@@ -305,8 +317,8 @@ START_TEST(an_update_writes_only_its_fields)
     record.enabled = false;
     record.expires = 77;
     record.updated = 99;
-    ck_assert_int_eq(kvp_store_key_update(store, &vault.daemon.vault, &record, KVP_FIELD_EXPIRES,
-                                          NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_key_update(store, &vault.daemon.vault, &record, KVP_FIELD_EXPIRES, NULL), KVP_OK);
     kvp_key_record_clear(&record);
 
     ck_assert_int_eq(get_key("key", "", KVP_KEY_LIVE, &record), KVP_OK);
@@ -325,16 +337,17 @@ START_TEST(a_removed_principal_takes_its_tokens_along)
 
     kvp_test_principal(&vault, "someone", "Crypto User", token);
     ck_assert_int_eq(kvp_ident_digest(token, digest), KVP_OK);
-    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant,
-                                          NULL), KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant, NULL),
+        KVP_OK);
     ck_assert_str_eq(grant.principal.name, "someone");
     ck_assert_uint_eq(grant.assignment_count, 1);
 
     ck_assert_int_eq(kvp_store_principal_remove(vault.daemon.store, "SomeOne", NULL), KVP_OK);
 
-    ck_assert_int_eq(kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant,
-                                          NULL),
-                     KVP_ERR_NOT_FOUND);
+    ck_assert_int_eq(
+        kvp_store_token_find(vault.daemon.store, digest, &vault.daemon.vault, &grant, NULL),
+        KVP_ERR_NOT_FOUND);
     ck_assert_int_eq(kvp_store_principal_remove(vault.daemon.store, "someone", NULL),
                      KVP_ERR_NOT_FOUND);
 }
@@ -362,8 +375,9 @@ START_TEST(a_store_is_initialised_once)
     kvp_principal principal = { .id = 0 };
     const char *roles[] = { NULL };
 
-    ck_assert_int_eq(kvp_store_initialise(vault.daemon.store, &seal, &vault.daemon.vault, &principal,
-                                          roles, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_store_initialise(vault.daemon.store, &seal, &vault.daemon.vault,
+                                          &principal, roles, NULL),
+                     KVP_ERR_INVALID);
 }
 END_TEST
 

@@ -38,18 +38,18 @@ START_TEST(each_published_limit_is_exact)
     for (int pot = 0; pot <= KVP_POT_SOFTWARE_USE; pot++) {
         kvp_throttle *throttle = kvp_throttle_new();
         for (unsigned i = 0; i < row->limits[pot]; i++)
-            ck_assert_int_eq(kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot],
-                                               5000), 0);
-        ck_assert_int_eq(kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot], 5000),
-                         10);
-        ck_assert_int_eq(kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot],
-                                           14001), 1);
+            ck_assert_int_eq(
+                kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot], 5000), 0);
+        ck_assert_int_eq(
+            kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot], 5000), 10);
+        ck_assert_int_eq(
+            kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot], 14001), 1);
         /* Another vault, another pot, another window are not concerned. */
-        ck_assert_int_eq(kvp_throttle_take(throttle, 2, (kvp_throttle_pot)pot, row->limits[pot],
-                                           5000), 0);
+        ck_assert_int_eq(
+            kvp_throttle_take(throttle, 2, (kvp_throttle_pot)pot, row->limits[pot], 5000), 0);
         ck_assert_int_eq(kvp_throttle_take(throttle, 1, KVP_POT_VAULT, 4000, 5000), 0);
-        ck_assert_int_eq(kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot],
-                                           15000), 0);
+        ck_assert_int_eq(
+            kvp_throttle_take(throttle, 1, (kvp_throttle_pot)pot, row->limits[pot], 15000), 0);
         kvp_throttle_free(throttle);
     }
 }

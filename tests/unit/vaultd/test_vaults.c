@@ -59,13 +59,14 @@ static void assign(const char *role)
     kvp_assignment assignment = { .scope = "/" };
     kvp_principal principal;
 
-    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, vault.client_id, &principal, NULL),
-                     KVP_OK);
+    ck_assert_int_eq(
+        kvp_store_principal_find(vault.daemon.store, vault.client_id, &principal, NULL), KVP_OK);
     ck_assert_int_eq(kvp_ident_uuid(assignment.id), KVP_OK);
     snprintf(assignment.principal, sizeof(assignment.principal), "%s", principal.object_id);
     snprintf(assignment.role, sizeof(assignment.role), "%s",
              kvp_role_find(KVP_VAULT_HSM, role)->id);
-    ck_assert_int_eq(kvp_store_assignment_add(vault.daemon.store, &other, &assignment, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_store_assignment_add(vault.daemon.store, &other, &assignment, NULL),
+                     KVP_OK);
 }
 
 START_TEST(the_host_chooses_the_vault)
@@ -144,8 +145,8 @@ START_TEST(a_removed_vault_takes_all_it_held_along)
     int64_t objects = 0;
 
     assign("Crypto User");
-    ck_assert_int_eq(status_of("other.localhost:8443", "POST", "/keys/k/create", "{\"kty\":\"EC\"}"),
-                     200);
+    ck_assert_int_eq(
+        status_of("other.localhost:8443", "POST", "/keys/k/create", "{\"kty\":\"EC\"}"), 200);
     ck_assert_int_eq(kvp_store_vault_objects(vault.daemon.store, &other, &objects, NULL), KVP_OK);
     ck_assert_int_eq(objects, 1);
 
@@ -194,10 +195,10 @@ START_TEST(scopes_cover_what_lies_below_them)
         const char *scope, *path;
         bool covers;
     } rows[] = {
-        { "/", "/keys/a", true },       { "/keys", "/keys/a", true },
-        { "/keys", "/keys", true },     { "/keys/a", "/keys/a", true },
-        { "/KEYS/A", "/keys/a", true }, { "/keys/a", "/keys/ab", false },
-        { "/keys/a", "/keys", false },  { "/keys", "/keysets/a", false },
+        { "/", "/keys/a", true },           { "/keys", "/keys/a", true },
+        { "/keys", "/keys", true },         { "/keys/a", "/keys/a", true },
+        { "/KEYS/A", "/keys/a", true },     { "/keys/a", "/keys/ab", false },
+        { "/keys/a", "/keys", false },      { "/keys", "/keysets/a", false },
         { "/keys/a", "/secrets/a", false }, { "/certificates/a", "/certificates/issuers/a", false },
     };
     for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++)
