@@ -66,6 +66,7 @@ START_TEST(every_route_is_found_by_its_own_path)
     kvp_exchange *ex = kvp_exchange_new(&vault.daemon);
     char path[256];
 
+    ex->view.vault.kind = route->flags & KVP_ROUTE_VAULT ? KVP_VAULT_STANDARD : KVP_VAULT_HSM;
     path_of(route->pattern, path, sizeof(path));
     ex->target = kvp_strdup(path);
     ex->method = kvp_strdup(route->method);
