@@ -6,7 +6,7 @@ build_packages="autoconf automake libtool make gcc libc6-dev pkg-config ca-certi
     libp11-kit-dev libssl-dev libcurl4-openssl-dev libjansson-dev libinih-dev
     libsqlite3-dev libmicrohttpd-dev libgnutls28-dev"
 story_packages="opensc openssl"
-test_packages="check clang libclang-rt-14-dev binutils xz-utils valgrind libjemalloc2 curl procps softhsm2"
+test_packages="check clang libclang-rt-14-dev binutils xz-utils valgrind libjemalloc2 curl procps softhsm2 python3"
 
 # need_packages NAME...: install those that are missing; touches apt only if one is.
 need_packages() {
