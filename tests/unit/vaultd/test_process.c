@@ -26,6 +26,12 @@
 #define GROWTH_MAX_KIB 2048
 #define EC_SIGN "{\"alg\":\"ES256\",\"value\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
+
 static char *dir;
 static pid_t daemon_pid;
 static kvp_test_client client;
@@ -238,13 +244,14 @@ static long resident_kib(void)
 
 START_TEST(memory_stays_flat_over_ten_thousand_requests)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    puts("left out: a sanitizer keeps freed memory by itself");
-#else
     pthread_t threads[THREADS];
     work works[THREADS];
     work sign = { "POST", "/keys/key/sign", EC_SIGN, WARM_UP, 0 };
 
+    if (SANITIZED) {
+        puts("left out: a sanitizer keeps freed memory by itself");
+        return;
+    }
     ck_assert_int_eq(kvp_test_client_send(&client, "POST", "/keys/key/create", "application/json",
                                           "{\"kty\":\"EC\"}"),
                      200);
@@ -256,7 +263,6 @@ START_TEST(memory_stays_flat_over_ten_thousand_requests)
     ck_assert_int_eq(join(threads, works), THREADS * LASTING);
     long after = resident_kib();
     ck_assert_msg(after - before < GROWTH_MAX_KIB, "%ld KiB, then %ld KiB", before, after);
-#endif
 }
 END_TEST
 
