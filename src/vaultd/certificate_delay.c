@@ -31,8 +31,8 @@ static kvp_status issue(const kvp_daemon *daemon, kvp_certificate_record *record
         return kvp_error_set(reterr, KVP_ERR_IO, "the policy cannot be read");
     kvp_policy_use_of(policy, &use);
     record->created = record->updated = now;
-    kvp_status status = kvp_store_operation_key(daemon->store, &daemon->vault, record->name,
-                                                &material, reterr);
+    kvp_status status =
+        kvp_store_operation_key(daemon->store, &daemon->vault, record->name, &material, reterr);
     if (status == KVP_OK)
         status = kvp_engine_load((kvp_engine_kind)operation->kind, material.data, material.len,
                                  &bundle.key, reterr);

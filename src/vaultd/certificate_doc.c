@@ -14,8 +14,8 @@ static json_t *attributes_of(const kvp_exchange *ex, const kvp_certificate_recor
                              bool levels)
 {
     bool finished = record->der.len > 0; /* an unfinished one is of no use yet (recorded) */
-    kvp_common_attributes attributes = { record->enabled && finished, record->not_before, record->expires,
-                                         record->created, record->updated };
+    kvp_common_attributes attributes = { record->enabled && finished, record->not_before,
+                                         record->expires, record->created, record->updated };
 
     return kvp_common_attributes_json(ex, &attributes, levels);
 }

@@ -30,7 +30,8 @@ void kvp_operation_answer(kvp_exchange *ex, int status, const char *name,
 bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
                             const kvp_x509_bundle *bundle, const kvp_policy_use *use,
                             const kvp_certificate_operation *operation, bool merge);
-/** The same for the vault of @daemon, without an exchange. Errors as of kvp_store_certificate_add. */
+/** The same for the vault of @daemon, without an exchange. Errors as of kvp_store_certificate_add.
+ */
 kvp_status kvp_certificate_complete(const kvp_daemon *daemon, kvp_certificate_record *record,
                                     const kvp_x509_bundle *bundle, const kvp_policy_use *use,
                                     const kvp_certificate_operation *operation, bool merge,

@@ -285,7 +285,8 @@ static void add_headers(kvp_exchange *ex)
     /* A Managed HSM labels even what is not there (recorded). */
     if (ex->status != 204 || kvp_exchange_is_hsm(ex))
         kvp_exchange_header(ex, "Content-Type",
-                            ex->content_type ? ex->content_type : "application/json; charset=utf-8");
+                            ex->content_type ? ex->content_type
+                                             : "application/json; charset=utf-8");
     if (ex->route && (ex->route->flags & KVP_ROUTE_OPEN)) {
         kvp_exchange_header(ex, "Cache-Control", "no-store, no-cache");
         kvp_exchange_header(ex, "Pragma", "no-cache");

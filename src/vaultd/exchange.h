@@ -36,9 +36,9 @@ typedef struct kvp_daemon {
     unsigned port;
     int token_lifetime_s;
     int certificate_delay_s; /**< how long a self-signed certificate stays in progress */
-    kvp_token *token;       /**< home of -HSM keys; NULL = they live as the others do */
-    kvp_faults *faults;     /**< NULL = none can be ordered */
-    kvp_throttle *throttle; /**< NULL = nothing is throttled */
+    kvp_token *token;        /**< home of -HSM keys; NULL = they live as the others do */
+    kvp_faults *faults;      /**< NULL = none can be ordered */
+    kvp_throttle *throttle;  /**< NULL = nothing is throttled */
 } kvp_daemon;
 
 typedef struct kvp_route kvp_route;
@@ -54,7 +54,7 @@ typedef struct kvp_exchange {
     char *target;        /**< path and query as they stood in the request line */
     char *host;          /**< Host */
     char *authorization; /**< wiped with the exchange */
-    char *accept; /**< Accept */
+    char *accept;        /**< Accept */
     char *user_agent;
     char *client_request_id;
     char peer[64]; /**< the client's address */
@@ -80,9 +80,9 @@ typedef struct kvp_exchange {
     char assignment[KVP_UUID_SIZE]; /**< what authorized it */
 
     /* What goes back. */
-    int status;    /**< 0 until decided */
+    int status;               /**< 0 until decided */
     const char *content_type; /**< constant text; NULL = JSON */
-    kvp_buf reply; /**< a secret buffer: plaintexts pass through it */
+    kvp_buf reply;            /**< a secret buffer: plaintexts pass through it */
     struct {
         const char *name;
         char *value;

@@ -228,7 +228,8 @@ typedef struct kvp_operation_entry {
     int64_t vault;
     char name[KVP_NAME_MAX + 1];
 } kvp_operation_entry;
-/** The next one, in all vaults, that was begun at @begun or before. KVP_ERR_NOT_FOUND at the end. */
+/** The next one, in all vaults, that was begun at @begun or before. KVP_ERR_NOT_FOUND at the end.
+ */
 kvp_status kvp_store_operation_due(kvp_store *store, int64_t begun, kvp_operation_entry *entry,
                                    kvp_error *reterr);
 

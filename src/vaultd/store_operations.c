@@ -91,7 +91,8 @@ static kvp_status change(kvp_store *store, const char *sql, const kvp_vault_info
     " (SELECT id FROM certificates WHERE vault = ?1 AND name = ?2 AND deleted IS NULL)"
 
 kvp_status kvp_store_operation_cancel(kvp_store *store, const kvp_vault_info *vault,
-                                      const char *name, bool cancelled, bool at_once, kvp_error *reterr)
+                                      const char *name, bool cancelled, bool at_once,
+                                      kvp_error *reterr)
 {
     if (!cancelled)
         return change(store, "UPDATE certificate_operations SET cancelled = 0" OF_NAME, vault, name,

@@ -318,7 +318,8 @@ START_TEST(a_new_symmetric_key_may_do_more_than_an_imported_one)
           "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\",\"sign\",\"verify\",\"deriveKey\"]" },
         { "POST", "/keys/told/create", "{\"kty\":\"oct-HSM\",\"key_ops\":[\"encrypt\"]}",
           "[\"encrypt\"]" },
-        { "PUT", "/keys/brought", "{\"key\":{\"kty\":\"oct-HSM\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\"}}",
+        { "PUT", "/keys/brought",
+          "{\"key\":{\"kty\":\"oct-HSM\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\"}}",
           "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\"]" },
     };
 

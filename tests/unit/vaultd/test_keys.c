@@ -334,9 +334,9 @@ START_TEST(a_curve_keeps_the_name_that_it_came_with)
     static const char *const names[] = { "P-256K", "SECP256K1" };
 
     for (size_t i = 0; i < KVP_ARRAY_LEN(names); i++) {
-        json_decref(
-            kvp_test_callf(&vault, "PUT", "/keys/k", 200,
-                           "{\"key\":{\"kty\":\"EC\",\"crv\":\"%s\"," KOBLITZ_KEY "}}", names[i]));
+        json_decref(kvp_test_callf(&vault, "PUT", "/keys/k", 200,
+                                   "{\"key\":{\"kty\":\"EC\",\"crv\":\"%s\"," KOBLITZ_KEY "}}",
+                                   names[i]));
         json_t *key = kvp_test_call(&vault, "GET", "/keys/k", NULL, 200);
         ck_assert_str_eq(kvp_test_text(key, "key.crv"), names[i]);
         json_decref(key);

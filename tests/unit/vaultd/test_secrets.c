@@ -169,8 +169,9 @@ START_TEST(a_content_type_has_255_characters_at_most)
     type[256] = '\0';
     for (size_t i = 0; i < KVP_ARRAY_LEN(methods); i++) {
         for (int len = 255; len <= 256; len++) {
-            json_t *answer = kvp_test_callf(&vault, methods[i], "/secrets/s", len == 255 ? 200 : 400,
-                                            "{\"value\":\"v\",\"contentType\":\"%.*s\"}", len, type);
+            json_t *answer =
+                kvp_test_callf(&vault, methods[i], "/secrets/s", len == 255 ? 200 : 400,
+                               "{\"value\":\"v\",\"contentType\":\"%.*s\"}", len, type);
             if (len == 255)
                 ck_assert_uint_eq(strlen(kvp_test_text(answer, "contentType")), 255);
             else
