@@ -341,9 +341,13 @@ kvp_status kvp_store_key_get(kvp_store *store, const kvp_vault_info *vault, cons
     static const char of_current[] =
         "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
         " WHERE k.vault = ?1 AND k.name = ?2 AND (k.deleted IS NOT NULL) = ?4";
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
+    bool live = state == KVP_KEY_LIVE;
     kvp_status status = KVP_ERR_IO;
+    kvp_stamp stamp;
 
+    if (live && kvp_recent_key(store->recent, vault, name, version, &stamp, ret))
+        return KVP_OK;
+    kvp_store_conn *conn = kvp_store_take(store, reterr);
     if (!conn)
         return KVP_ERR_IO;
     sqlite3_stmt *stmt =
@@ -353,10 +357,12 @@ kvp_status kvp_store_key_get(kvp_store *store, const kvp_vault_info *vault, cons
         sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
         if (version && *version)
             sqlite3_bind_text(stmt, 3, version, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, state == KVP_KEY_DELETED);
+        sqlite3_bind_int(stmt, 4, !live);
         status = read_one(conn, stmt, ret, reterr);
     }
     kvp_store_give(store, conn);
+    if (live && status == KVP_OK)
+        kvp_recent_keep_key(store->recent, vault, name, version, &stamp, ret);
     return status;
 }
 
