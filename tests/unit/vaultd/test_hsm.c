@@ -6,71 +6,26 @@
  */
 #include "config.h"
 
-#include "support.h"
+#include "softhsm.h"
 
 #include "base/alloc.h"
-#include "vaultd/token_hsm.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char *const modules[] = { "/usr/lib/softhsm/libsofthsm2.so",
-                                       "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-                                       "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so" };
-static const char *module;
 static kvp_test_vault vault;
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    ck_assert_int_eq(fclose(f), 0);
-}
-
-static void make_token(void)
-{
-    char text[900], cwd[400];
-
-    ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
-    snprintf(text, sizeof(text), "directories.tokendir = %s/%s\nobjectstore.backend = file\n", cwd,
-             vault.dir);
-    write_file(kvp_test_path(vault.dir, "softhsm2.conf"), text);
-    write_file(kvp_test_path(vault.dir, "pin"), "1234\n");
-    ck_assert_int_eq(setenv("SOFTHSM2_CONF", kvp_test_path(vault.dir, "softhsm2.conf"), 1), 0);
-    ck_assert_int_eq(system("softhsm2-util --init-token --free --label test --so-pin 12345678 "
-                            "--pin 1234 >/dev/null"),
-                     0);
-}
-
-static void open_token(void)
-{
-    kvp_error error = { .status = KVP_OK };
-
-    ck_assert_msg(kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test",
-                                 &vault.daemon.token, &error) == KVP_OK,
-                  "%s", error.message);
-    kvp_key_cache_use_token(vault.daemon.cache, vault.daemon.token);
-}
 
 static void setup(void)
 {
     kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
-    make_token();
-    open_token();
+    kvp_softhsm_make(&vault);
 }
 
 static void teardown(void)
 {
-    kvp_token *token = vault.daemon.token;
-
-    vault.daemon.token = NULL;
-    kvp_test_vault_close(&vault); /* the cache goes first: its keys are of the token */
-    kvp_token_close(token);
+    kvp_softhsm_close(&vault);
 }
 
 static void create(const char *name, const char *body)
@@ -222,7 +177,7 @@ START_TEST(a_key_survives_restart_rotation_and_backup)
     kvp_token *token = vault.daemon.token;
     kvp_test_vault_restart(&vault);
     kvp_token_close(token);
-    open_token();
+    kvp_softhsm_open(&vault);
     json_t *back = kvp_test_callf(&vault, "POST", "/keys/restore", 200, "{\"value\":\"%s\"}",
                                   kvp_test_text(blob, "value"));
     ck_assert_str_eq(kvp_test_text(back, "key.n"), kvp_test_text(rotated, "key.n"));
@@ -307,13 +262,13 @@ START_TEST(a_wrong_pin_or_token_or_module_is_told)
     ck_assert_int_eq(
         kvp_token_open("/nowhere.so", kvp_test_path(vault.dir, "pin"), NULL, &other, &error),
         KVP_ERR_IO);
-    ck_assert_int_eq(
-        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "none", &other, &error),
-        KVP_ERR_IO);
-    write_file(kvp_test_path(vault.dir, "pin"), "4321\n");
-    ck_assert_int_eq(
-        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test", &other, &error),
-        KVP_ERR_CRYPTO);
+    ck_assert_int_eq(kvp_token_open(kvp_softhsm_module(), kvp_test_path(vault.dir, "pin"), "none",
+                                    &other, &error),
+                     KVP_ERR_IO);
+    kvp_softhsm_write(kvp_test_path(vault.dir, "pin"), "4321\n");
+    ck_assert_int_eq(kvp_token_open(kvp_softhsm_module(), kvp_test_path(vault.dir, "pin"), "test",
+                                    &other, &error),
+                     KVP_ERR_CRYPTO);
     ck_assert_ptr_null(strstr(error.message, "4321"));
 }
 END_TEST
@@ -323,12 +278,8 @@ int main(void)
     Suite *suite = suite_create("hsm");
     TCase *tests = tcase_create("token");
 
-    for (size_t i = 0; i < KVP_ARRAY_LEN(modules) && !module; i++) {
-        if (access(modules[i], R_OK) == 0)
-            module = modules[i];
-    }
-    if (!module)
-        return 77; /* skipped */
+    if (!kvp_softhsm_module())
+        return KVP_TEST_SKIPPED;
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, rsa_keys_of_the_token_do_all_that_rsa_keys_do);
