@@ -9,6 +9,7 @@
 #include "softhsm.h"
 
 #include "base/alloc.h"
+#include "vaultd/keeper.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -225,6 +226,60 @@ START_TEST(the_store_has_a_reference_and_no_key)
 }
 END_TEST
 
+START_TEST(a_purge_destroys_the_key_in_the_token)
+{
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    create("kept", "{\"kty\":\"EC-HSM\"}");
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 6);
+    json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 6);
+    json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    sign_and_verify("kept", "ES256", 32);
+}
+END_TEST
+
+START_TEST(what_a_backup_names_survives_a_purge_and_what_came_later_does_not)
+{
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    json_t *blob = kvp_test_call(&vault, "POST", "/keys/r/backup", NULL, 200);
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+    json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    /* Twice: what was restored is as little the vault's alone as before. */
+    for (int i = 0; i < 2; i++) {
+        json_decref(kvp_test_callf(&vault, "POST", "/keys/restore", 200, "{\"value\":\"%s\"}",
+                                   kvp_test_text(blob, "value")));
+        sign_and_verify("r", "ES256", 32);
+        json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+        json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+        ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    }
+    json_decref(blob);
+}
+END_TEST
+
+START_TEST(what_was_purged_without_the_token_is_destroyed_when_it_is_there)
+{
+    kvp_token *token = vault.daemon.token;
+
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    vault.daemon.token = NULL;
+    ck_assert_int_eq(kvp_store_key_delete(vault.daemon.store, &vault.daemon.vault, "r", 1, 2, NULL),
+                     KVP_OK);
+    kvp_keeper_round(&vault.daemon);
+    vault.daemon.token = token;
+    ck_assert_int_eq(kvp_store_key_get(vault.daemon.store, &vault.daemon.vault, "r", NULL,
+                                       KVP_KEY_DELETED, &(kvp_key_record){ .row = 0 }, NULL),
+                     KVP_ERR_NOT_FOUND);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    kvp_keeper_round(&vault.daemon);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 0);
+}
+END_TEST
+
 START_TEST(software_keys_move_into_the_token)
 {
     kvp_engine_key *soft = NULL, *moved = NULL;
@@ -288,6 +343,9 @@ int main(void)
     tcase_add_test(tests, wrong_ciphertexts_are_the_callers_fault);
     tcase_add_test(tests, a_key_survives_restart_rotation_and_backup);
     tcase_add_test(tests, the_store_has_a_reference_and_no_key);
+    tcase_add_test(tests, a_purge_destroys_the_key_in_the_token);
+    tcase_add_test(tests, what_a_backup_names_survives_a_purge_and_what_came_later_does_not);
+    tcase_add_test(tests, what_was_purged_without_the_token_is_destroyed_when_it_is_there);
     tcase_add_loop_test(tests, software_keys_move_into_the_token, 0,
                         1 + (int)KVP_ARRAY_LEN(curves));
     tcase_add_test(tests, a_wrong_pin_or_token_or_module_is_told);
