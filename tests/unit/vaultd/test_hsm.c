@@ -10,7 +10,9 @@
 
 #include "base/alloc.h"
 #include "vaultd/keeper.h"
+#include "vaultd/token_home.h"
 
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +282,60 @@ START_TEST(what_was_purged_without_the_token_is_destroyed_when_it_is_there)
 }
 END_TEST
 
+static void administer(const char *line)
+{
+    char output[8192];
+    kvp_error error = { .status = KVP_OK };
+
+    ck_assert_msg(kvp_test_admin(&vault, line, output, sizeof(output), &error) == KVP_OK, "%s: %s",
+                  line, error.message);
+}
+
+START_TEST(sub_commands_put_keys_into_the_token_that_the_daemon_was_given)
+{
+    char pin[512], pem[512], line[700];
+    kvp_options options = { .hsm_module = kvp_softhsm_module(), .hsm_pin_file = pin };
+    kvp_error error = { .status = KVP_OK };
+    kvp_token *token = vault.daemon.token;
+
+    snprintf(pin, sizeof(pin), "%s/pin", vault.dir);
+    snprintf(pem, sizeof(pem), "%s/key.pem", vault.dir);
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    FILE *f = fopen(pem, "w");
+    ck_assert_int_eq(PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(f);
+    EVP_PKEY_free(pkey);
+    /* A module is opened once in a process: ours steps aside for the daemon's and the others'. */
+    vault.daemon.token = NULL;
+    kvp_token_close(token);
+    ck_assert_msg(kvp_token_home_open(vault.daemon.store, &vault.daemon.vault, &options, &token,
+                                      &error) == KVP_OK,
+                  "%s", error.message);
+    kvp_token_close(token);
+    administer("key create made --kty EC-HSM");
+    snprintf(line, sizeof(line), "key import moved %s --kty EC-HSM", pem);
+    administer(line);
+    administer("key create soft");
+    kvp_softhsm_open(&vault);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 4);
+    sign_and_verify("made", "ES256", 32);
+    sign_and_verify("moved", "ES256", 32);
+    sign_and_verify("soft", "RS256", 32);
+    /* Without a token from now on. */
+    token = vault.daemon.token;
+    vault.daemon.token = NULL;
+    kvp_key_cache_empty(vault.daemon.cache);
+    kvp_token_close(token);
+    options = (kvp_options){ .hsm_module = NULL };
+    ck_assert_int_eq(
+        kvp_token_home_open(vault.daemon.store, &vault.daemon.vault, &options, &token, &error),
+        KVP_OK);
+    ck_assert_ptr_null(token);
+    ck_assert_int_eq(kvp_token_home_reopen(vault.daemon.store, &options, &token, &error), KVP_OK);
+    ck_assert_ptr_null(token);
+}
+END_TEST
+
 START_TEST(software_keys_move_into_the_token)
 {
     kvp_engine_key *soft = NULL, *moved = NULL;
@@ -346,6 +402,7 @@ int main(void)
     tcase_add_test(tests, a_purge_destroys_the_key_in_the_token);
     tcase_add_test(tests, what_a_backup_names_survives_a_purge_and_what_came_later_does_not);
     tcase_add_test(tests, what_was_purged_without_the_token_is_destroyed_when_it_is_there);
+    tcase_add_test(tests, sub_commands_put_keys_into_the_token_that_the_daemon_was_given);
     tcase_add_loop_test(tests, software_keys_move_into_the_token, 0,
                         1 + (int)KVP_ARRAY_LEN(curves));
     tcase_add_test(tests, a_wrong_pin_or_token_or_module_is_told);
