@@ -107,4 +107,9 @@ kvp_status kvp_vault_crypt(kvp_vault *vault, kvp_crypt what, const char *name, c
 kvp_status kvp_vault_random(kvp_vault *vault, void *ret, size_t len, kvp_trace *trace,
                             kvp_error *reterr);
 
+/* ---- what the application brings (import.c) ---- */
+/** A new key, or a new version of the name: look first. */
+kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_key_import *import,
+                                kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
+
 #endif
