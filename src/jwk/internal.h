@@ -38,6 +38,16 @@ kvp_status kvp_json_bytes(const json_t *object, const char *path, const char *na
 /** Overwrite a string member that held a secret, before the document is freed. */
 void kvp_json_wipe(const json_t *object, const char *name);
 
+/** Free what @entry owns, not itself (entry.c). */
+void kvp_entry_clear(kvp_entry *entry);
+
+/**
+ * What every entry has, into @entry (zeroed): identifier, attributes, tags, managed. @holder has the
+ * identifier, @root all else; @path leads to the holder.
+ */
+kvp_status kvp_json_entry(const json_t *root, const json_t *holder, const char *path,
+                          kvp_collection collection, kvp_entry *entry, kvp_error *reterr);
+
 /** A row an operation of `key_ops`; ended by a NULL name. */
 typedef struct kvp_op_info {
     const char *name;

@@ -65,14 +65,59 @@ typedef struct kvp_attributes {
     char recovery_level[48];   /**< "" = absent */
 } kvp_attributes;
 
+/** The collections of a vault, and what an entry is one of. */
+typedef enum kvp_collection {
+    KVP_KEYS,
+    KVP_CERTIFICATES,
+    KVP_SECRETS,
+    KVP_COLLECTION_COUNT
+} kvp_collection;
+/** `keys`, as addresses have it. */
+const char *kvp_collection_name(kvp_collection collection);
+
+/**
+ * What keys, certificates and secrets share; their structs begin with it, so that each of them can
+ * be used as a kvp_entry, and a kvp_entry be cast to what its collection says.
+ */
+#define KVP_ENTRY_MEMBERS                                                                          \
+    kvp_collection collection;                                                                     \
+    char *id;      /**< the full identifier as the service wrote it (`kid`, `id`) */               \
+    char *name;                                                                                    \
+    char *version; /**< "" if the identifier has none: in a list of current versions */           \
+    kvp_attributes attributes;                                                                     \
+    bool managed;  /**< the key or secret of a certificate */                                      \
+    kvp_tag *tags;                                                                                 \
+    size_t tag_count
+typedef struct kvp_entry {
+    KVP_ENTRY_MEMBERS;
+} kvp_entry;
+
+/** Free a key, certificate or secret. */
+void kvp_entry_free(kvp_entry *entry);
+KVP_DEFINE_FREEP(kvp_entry, kvp_entry_free);
+/** The value of tag @name, borrowed, or NULL. */
+const char *kvp_entry_tag(const kvp_entry *entry, const char *name);
+
+/** Owned array of owned entries. */
+typedef struct kvp_entry_list {
+    kvp_entry **items;
+    size_t count, size;
+} kvp_entry_list;
+void kvp_entry_list_clear(kvp_entry_list *list);
+/** Takes @entry (also frees it on failure). */
+kvp_status kvp_entry_list_take(kvp_entry_list *list, kvp_entry *entry) KVP_WARN_UNUSED;
+
 /**
  * A key bundle, or an item of a key list. From a list @has_material is false: kty, ops, numbers and
  * (in a list of keys) the version are then unknown.
  */
 typedef struct kvp_key {
-    char *id;                  /**< the full identifier as the service wrote it (`kid`) */
-    char *name;
-    char *version;             /**< "" if the identifier has none */
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
     bool has_material;
     kvp_kty kty;
     bool hsm;                  /**< kty ended in -HSM */
@@ -81,26 +126,45 @@ typedef struct kvp_key {
     kvp_curve curve;
     kvp_buf x, y;              /**< EC, exactly coordinate_len bytes */
     unsigned key_bits;         /**< modulus bits, curve bits; oct: 0 unless the service said */
-    kvp_attributes attributes;
-    bool managed;              /**< the key of a certificate */
-    kvp_tag *tags;
-    size_t tag_count;
 } kvp_key;
 
 void kvp_key_free(kvp_key *key);
 KVP_DEFINE_FREEP(kvp_key, kvp_key_free);
 kvp_key *kvp_key_copy(const kvp_key *key) KVP_WARN_UNUSED;
-/** The value of tag @name, borrowed, or NULL. */
+/** kvp_entry_tag for a key. */
 const char *kvp_key_tag(const kvp_key *key, const char *name);
 
-/** Owned array of owned keys. */
-typedef struct kvp_key_list {
-    kvp_key **items;
-    size_t count, size;
-} kvp_key_list;
-void kvp_key_list_clear(kvp_key_list *list);
-/** Takes @key (also frees it on failure). */
-kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
+/** A certificate bundle, or an item of a list: then without @der and what follows it. */
+typedef struct kvp_certificate {
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
+    kvp_buf der;               /**< `cer`; empty: not known, or the certificate is still pending */
+    char *key_id, *secret_id;  /**< `kid` and `sid`, or NULL */
+    bool has_policy;           /**< the answer had one: that of a current version */
+    bool exportable;           /**< the policy's word on the key; true while there is none */
+} kvp_certificate;
+void kvp_certificate_free(kvp_certificate *certificate);
+KVP_DEFINE_FREEP(kvp_certificate, kvp_certificate_free);
+
+/** A secret bundle, or an item of a list: then without @value. */
+typedef struct kvp_secret {
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
+    char *content_type;        /**< NULL if it has none */
+    bool has_value;
+    kvp_buf value;             /**< a secret buffer: the text, as it is */
+    char *key_id;              /**< of a certificate's secret: `kid`; else NULL */
+} kvp_secret;
+void kvp_secret_free(kvp_secret *secret);
+KVP_DEFINE_FREEP(kvp_secret, kvp_secret_free);
 
 /**
  * Parse a key bundle (`{"key":{…},"attributes":{…},…}`).
@@ -110,9 +174,21 @@ kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
  */
 kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kvp_error *reterr);
 
-/** Parse one list page: append its items to @list; @ret_next_link is new (kvp_free), NULL on the last page. */
-kvp_status kvp_jwk_parse_key_page(const char *json, size_t len, kvp_key_list *list,
-                                  char **ret_next_link, kvp_error *reterr);
+/** Parse a certificate bundle. KVP_ERR_PARSE names the member that is wrong. */
+kvp_status kvp_jwk_parse_certificate(const char *json, size_t len, kvp_certificate **ret,
+                                     kvp_error *reterr);
+/** Parse a secret bundle; the document's copy of the value is wiped. */
+kvp_status kvp_jwk_parse_secret(const char *json, size_t len, kvp_secret **ret, kvp_error *reterr);
+/** Parse a bundle of @collection. */
+kvp_status kvp_jwk_parse_entry(kvp_collection collection, const char *json, size_t len,
+                               kvp_entry **ret, kvp_error *reterr);
+
+/**
+ * Parse one list page of @collection: append its items to @list; @ret_next_link is new (kvp_free),
+ * NULL on the last page.
+ */
+kvp_status kvp_jwk_parse_page(kvp_collection collection, const char *json, size_t len,
+                              kvp_entry_list *list, char **ret_next_link, kvp_error *reterr);
 
 /** What crypto operations answer; members the service left out are empty. */
 typedef struct kvp_operation_result {

@@ -105,7 +105,7 @@ kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, co
  * Take in a whole listing that was begun at @start_ms. Empties @list. KVP_ERR_NO_MEMORY leaves the
  * store as it was.
  */
-kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t start_ms);
+kvp_status kvp_store_merge(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms);
 
 /** When a bundle was asked for. */
 typedef struct kvp_read_time {

@@ -214,9 +214,8 @@ kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *ver
     return answer(kvp_key_copy(key), ret, reterr);
 }
 
-kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
-                                  const char *const *versions, size_t count, kvp_trace *trace,
-                                  kvp_key **results, kvp_error *reterr)
+kvp_status kvp_vault_get_many(kvp_vault *vault, kvp_vault_read *reads, size_t count,
+                              kvp_trace *trace, kvp_error *reterr)
 {
     kvp_error one;
     fake_requests.batches++;
@@ -224,14 +223,15 @@ kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
     if (fails(reterr, &st))
         return st;
     for (size_t i = 0; i < count; i++)
-        (void)kvp_vault_key_get(vault, names[i], versions ? versions[i] : NULL, trace, &results[i],
-                                &one);
+        (void)kvp_vault_key_get(vault, reads[i].name, reads[i].version, trace,
+                                (kvp_key **)&reads[i].result, &one);
     return KVP_OK;
 }
 
-kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *ret,
-                              kvp_error *reterr)
+kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace *trace,
+                          kvp_entry_list *ret, kvp_error *reterr)
 {
+    (void)collection;
     (void)trace;
     kvp_status st;
     fake_requests.lists++;
@@ -252,7 +252,7 @@ kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *
         item->ops = 0;
         item->key_bits = 0;
         item->curve = KVP_CURVE_NONE;
-        st = kvp_key_list_take(ret, item);
+        st = kvp_entry_list_take(ret, &item->entry);
         if (st != KVP_OK)
             return kvp_error_set(reterr, st, "listing a key");
     }
