@@ -325,6 +325,28 @@ static CK_RV find_session_objects(search *s)
     return rv;
 }
 
+/* ---- the room's own searches ---- */
+
+CK_RV kvp_find_handles(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                       CK_ULONG count, CK_OBJECT_HANDLE *ret, size_t max, size_t *ret_count)
+{
+    find_operation found = { .count = 0 };
+    search s = { .call = call,
+                 .store = session->slot->objects,
+                 .attrs = attrs,
+                 .attr_count = count,
+                 .found = &found };
+    kvp_find_plan_make(session->slot, attrs, count, &s.plan);
+    CK_RV rv = find_token_objects(&s);
+    if (rv == CKR_OK) {
+        *ret_count = found.count < max ? found.count : max;
+        if (*ret_count)
+            memcpy(ret, found.handles, *ret_count * sizeof(*ret));
+    }
+    kvp_free(found.handles);
+    return rv;
+}
+
 /* ---- the face's functions ---- */
 
 CK_RV kvp_find_init(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs, CK_ULONG count)
