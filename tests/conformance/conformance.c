@@ -30,10 +30,27 @@ static void take_interfaces(void)
     p11 = interface->pFunctionList;
 }
 
+/* The address of a local HSM tells nothing of its kind, so the configuration has to. */
+static void say_kind(const char *kind)
+{
+    char said[32];
+    FILE *file;
+
+    keyvaultd_setting("kind", said, sizeof(said));
+    if (said[0] || strcmp(kind, "vault") == 0)
+        return;
+    file = fopen(keyvaultd_conf(), "a");
+    if (!file || fprintf(file, "kind = %s\n", kind) < 0 || fclose(file) != 0) {
+        fprintf(stderr, "%s cannot be written\n", keyvaultd_conf());
+        exit(1);
+    }
+}
+
 void conformance_start(const char *kind)
 {
     keyvaultd_allow_faults();
     keyvaultd_start(kind);
+    say_kind(kind);
     take_interfaces();
     keyvaultd_create_key(EC_NAME, "EC", 0, "P-256");
     keyvaultd_create_key(RSA_NAME, "RSA", 2048, NULL);
