@@ -274,6 +274,22 @@ START_TEST(what_was_begun_before_a_restart_is_issued_after_it)
 }
 END_TEST
 
+START_TEST(a_policy_that_changes_meanwhile_does_not_change_the_key)
+{
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", EC_SELF);
+    json_decref(kvp_test_call(&vault, "PATCH", "/certificates/c/policy",
+                              "{\"key_props\":{\"kty\":\"RSA\",\"key_size\":2048},"
+                              "\"x509_props\":{\"subject\":\"CN=later\"}}",
+                              200));
+    issue_due(kvp_ident_now() + DELAY);
+    json_t *key = get("/keys/c");
+    ck_assert_str_eq(kvp_test_text(key, "key.kty"), "EC");
+    ck_assert_str_eq(kvp_test_text(key, "key.crv"), "P-256");
+    json_decref(key);
+}
+END_TEST
+
 START_TEST(a_cancelled_or_deleted_certificate_is_not_issued)
 {
     vault.daemon.certificate_delay_s = DELAY;
@@ -500,6 +516,7 @@ static void add_all(TCase *t)
     tcase_add_test(t, an_operation_can_be_cancelled_and_deleted);
     tcase_add_test(t, a_self_signed_certificate_takes_as_long_as_the_daemon_was_told);
     tcase_add_test(t, what_was_begun_before_a_restart_is_issued_after_it);
+    tcase_add_test(t, a_policy_that_changes_meanwhile_does_not_change_the_key);
     tcase_add_test(t, a_cancelled_or_deleted_certificate_is_not_issued);
     tcase_add_test(t, a_request_can_be_had_alone_in_its_own_form);
     tcase_add_loop_test(t, a_pfx_is_read_as_pem_since_2025, 0, (int)KVP_ARRAY_LEN(pem_rows));
