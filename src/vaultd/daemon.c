@@ -9,6 +9,7 @@
 #include "vaultd/imds.h"
 #include "vaultd/listen.h"
 #include "vaultd/note.h"
+#include "vaultd/token_home.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,9 +144,9 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         status = open_log(service, reterr);
     if (status == KVP_OK && !(service->daemon.cache = kvp_key_cache_new(CACHED_KEYS)))
         status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
-    if (status == KVP_OK && options->hsm_module)
-        status = kvp_token_open(options->hsm_module, options->hsm_pin_file, options->hsm_token,
-                                &service->daemon.token, reterr);
+    if (status == KVP_OK)
+        status = kvp_token_home_open(service->daemon.store, &service->daemon.vault, options,
+                                     &service->daemon.token, reterr);
     if (status == KVP_OK)
         kvp_key_cache_use_token(service->daemon.cache, service->daemon.token);
     if (status == KVP_OK && options->allow_faults && !(service->daemon.faults = kvp_faults_new()))

@@ -16,6 +16,12 @@ typedef struct kvp_keeper kvp_keeper;
 /** Do it once now, at the time of the clock. Failures are noted for the operator. */
 void kvp_keeper_round(const kvp_daemon *daemon);
 
+/**
+ * Destroy in the token the objects of keys that were purged, except those that backups name. What
+ * fails is noted and tried again with the next round.
+ */
+void kvp_keeper_sweep(const kvp_daemon *daemon);
+
 /** Start a thread that makes a round every @interval_ms. @daemon must outlive it. KVP_ERR_INTERNAL,
  * KVP_ERR_NO_MEMORY. */
 kvp_status kvp_keeper_start(const kvp_daemon *daemon, int interval_ms, kvp_keeper **ret_keeper,

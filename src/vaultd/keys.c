@@ -2,6 +2,7 @@
 /* Keys as documents: create, import, get, update (wire reference, section 4). */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
+#include "vaultd/token_hsm.h"
 
 #include "base/alloc.h"
 
@@ -91,6 +92,8 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
     kvp_buf_clear(&material);
     if (status == KVP_OK)
         kvp_key_cache_put(daemon->cache, record->row, key);
+    else /* nothing names what the token was given for it */
+        kvp_token_discard(key);
     return status;
 }
 
@@ -151,7 +154,8 @@ static bool generate_ec(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret
     return kvp_engine_generate_ec(curve, ret_key, reterr) == KVP_OK;
 }
 
-static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+static bool generate_oct(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret_key,
+                         kvp_error *reterr)
 {
     json_int_t bits = 256;
 
@@ -159,7 +163,10 @@ static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *
         return false;
     bool aes = bits == 128 || bits == 192 || bits == 256;
     bool hmac = (bits == 384 || bits == 512) && kvp_exchange_since(ex, "7.6-preview.1");
-    return kvp_engine_generate_oct(aes || hmac ? (unsigned)bits : 0, ret_key, reterr) == KVP_OK;
+    unsigned size = aes || hmac ? (unsigned)bits : 0;
+    if (token)
+        return kvp_token_generate_oct(token, size, ret_key, reterr) == KVP_OK;
+    return kvp_engine_generate_oct(size, ret_key, reterr) == KVP_OK;
 }
 
 /* A size that is none is refused later, for what it is. */
@@ -209,7 +216,7 @@ void kvp_keys_create(kvp_exchange *ex)
     kvp_token *home = home_of(ex, record.kty);
     bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, home, &key, &error)
                 : kind == KVP_ENGINE_EC ? generate_ec(ex, home, &key, &error)
-                                        : generate_oct(ex, &key, &error);
+                                        : generate_oct(ex, home, &key, &error);
     if (made)
         kvp_key_add_version(ex, owner, key);
     else if (error.status == KVP_ERR_INVALID)
@@ -258,7 +265,7 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
         !kvp_jwk_import(ex, jwk, kind, &key) || !kvp_throttle_key(ex, record.kty, key->bits, true))
         return;
-    if (kind != KVP_ENGINE_OCT && home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
+    if (home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
         return;
     /* The curve keeps the name it came with, be it the old one (recorded). */
     if (kind == KVP_ENGINE_EC)

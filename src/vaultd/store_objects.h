@@ -29,8 +29,8 @@ kvp_status kvp_store_object_state(kvp_store *store, const kvp_vault_info *vault,
                                   kvp_error *reterr);
 
 /**
- * Delete (@now, purge due at @purge), recover, purge a secret that belongs to no certificate, or a
- * certificate with its key and secret. KVP_ERR_NOT_FOUND.
+ * Delete (@now, purge due at @purge), recover, purge a key or secret that belongs to no
+ * certificate, or a certificate with its key and secret. KVP_ERR_NOT_FOUND.
  */
 kvp_status kvp_store_object_delete(kvp_store *store, const kvp_vault_info *vault,
                                    kvp_object_kind kind, const char *name, int64_t now,

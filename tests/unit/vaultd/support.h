@@ -49,6 +49,11 @@ json_t *kvp_test_call(kvp_test_vault *vault, const char *method, const char *pat
 json_t *kvp_test_callf(kvp_test_vault *vault, const char *method, const char *path, int status,
                        const char *format, ...) KVP_PRINTF(5, 6);
 
+/** Run a sub-command on the vault's directory, words separated by blanks, as another process would;
+ * what it prints goes to @output. */
+kvp_status kvp_test_admin(const kvp_test_vault *vault, const char *line, char *output, size_t size,
+                          kvp_error *error);
+
 /** A string member by path (`key.kid`); fails the test when it is missing. */
 const char *kvp_test_text(const json_t *document, const char *path);
 /** Any member by path, or NULL. */
