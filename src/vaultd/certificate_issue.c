@@ -393,6 +393,7 @@ static void create(kvp_exchange *ex, const json_t *policy)
         !name_is_free(ex) || !make_key(ex, &use, &key) ||
         !make_operation(ex, &record, &use, key, &operation))
         return;
+    record.created = record.updated = kvp_ident_now(); /* a key may take its time */
     bool at_once = kvp_issuer_is_self(use.issuer) && ex->daemon->certificate_delay_s == 0;
     bool made = at_once ? issue_self(ex, &record, &use, key, &operation)
                         : issue_pending(ex, &record, &use, key, &operation);
