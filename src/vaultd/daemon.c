@@ -127,6 +127,7 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "service");
     service->dir.lock_fd = service->listener.fd = -1;
     service->daemon.token_lifetime_s = options->token_lifetime_s;
+    service->daemon.certificate_delay_s = options->certificate_delay_s;
     raise_descriptor_limit();
     status = kvp_datadir_take(options->data, &service->dir, reterr);
     if (status == KVP_OK)
@@ -162,8 +163,10 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
     if (status == KVP_OK)
         status = start_front(service, reterr);
     if (status == KVP_OK)
-        status =
-            kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
+        status = kvp_keeper_start(&service->daemon,
+                                  options->certificate_delay_s > 0 ? KVP_KEEPER_QUICK_MS
+                                                                   : KVP_KEEPER_INTERVAL_MS,
+                                  &service->keeper, reterr);
     if (status == KVP_OK && options->imds)
         status = start_imds(service, options, reterr);
     if (status != KVP_OK) {

@@ -3,6 +3,7 @@
 #include "vaultd/keeper.h"
 
 #include "base/alloc.h"
+#include "vaultd/certificate_doc.h"
 #include "vaultd/key_rotation.h"
 #include "vaultd/note.h"
 #include "vaultd/token_hsm.h"
@@ -50,6 +51,8 @@ void kvp_keeper_round(const kvp_daemon *daemon)
     /* Keys that fail are noted one by one. */
     if (kvp_keys_rotate_due(daemon, kvp_ident_now(), &rotated, &error) != KVP_OK && rotated == 0)
         kvp_note("rotating what is due: %s", error.message);
+    if (kvp_certificates_issue_due(daemon, kvp_ident_now(), &error) != KVP_OK)
+        kvp_note("issuing what is due: %s", error.message);
     if (rotated > 0)
         kvp_note("rotated %zu key%s by policy", rotated, rotated == 1 ? "" : "s");
 }

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXCHANGE_KEY_LIFE_S 172800
+
 /* The defaults of a new version. */
 static void record_init(kvp_exchange *ex, kvp_key_record *record)
 {
@@ -76,8 +78,8 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
 
     record->bits = key->bits;
     record->in_token = key->in_token != NULL;
-    kvp_free(record->public_json);
-    record->public_json = kvp_key_public_json(key);
+    if (!record->public_json)
+        record->public_json = kvp_key_public_json(key, NULL);
     if (!record->ops_json)
         record->ops_json = kvp_strdup(kvp_key_default_ops(key->kind));
     if (!record->public_json || !record->ops_json || kvp_ident_version(record->version) != KVP_OK)
@@ -175,6 +177,24 @@ static bool throttle_creation(kvp_exchange *ex, const char *kty)
     return kvp_throttle_key(ex, kty, bits > 0 && bits < 100000 ? (unsigned)bits : 2048, true);
 }
 
+/* What a request for a new key leaves open. A vault's key exchange key ends after two days, and a
+ * new symmetric key may do all that there is (both recorded). False without memory, after refusing.
+ */
+static bool complete_record(kvp_exchange *ex, kvp_engine_kind kind, kvp_key_record *record)
+{
+    static const char all_ops[] = "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\",\"sign\","
+                                  "\"verify\",\"deriveKey\"]";
+
+    if (!record->ops_json && kind == KVP_ENGINE_OCT && !(record->ops_json = kvp_strdup(all_ops))) {
+        kvp_refuse(ex, KVP_REFUSE_INTERNAL);
+        return false;
+    }
+    if (!kvp_exchange_is_hsm(ex) && record->expires == KVP_TIME_NONE && record->ops_json &&
+        kvp_key_has_op(record, "import"))
+        record->expires = record->created + EXCHANGE_KEY_LIFE_S;
+    return true;
+}
+
 void kvp_keys_create(kvp_exchange *ex)
 {
     KVP_CLEANUP(kvp_engine_key_freep) kvp_engine_key *key = NULL;
@@ -189,7 +209,8 @@ void kvp_keys_create(kvp_exchange *ex)
         !kvp_key_read_ops(ex, ex->json, &record, &fields) ||
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
-        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) ||
+        !complete_record(ex, kind, &record) || !name_is_free(ex) ||
         !throttle_creation(ex, record.kty))
         return;
     kvp_token *home = home_of(ex, record.kty);
@@ -246,6 +267,10 @@ void kvp_keys_import(kvp_exchange *ex)
         return;
     if (home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
         return;
+    /* The curve keeps the name it came with, be it the old one (recorded). */
+    if (kind == KVP_ENGINE_EC)
+        record.public_json =
+            kvp_key_public_json(key, json_string_value(json_object_get(jwk, "crv")));
     kvp_key_add_version(ex, owner, key);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "vaultd/store.h"
+#include "vaultd/store_recent.h"
 
 #include <sqlite3.h>
 
@@ -30,6 +31,7 @@ struct kvp_store {
     kvp_lock pool_lock; /**< held only to take and give back */
     kvp_store_conn *idle;
     KVP_GUARDED_BY(pool_lock)
+    kvp_recent *recent; /**< of the writer's connection */
     kvp_seal seal; /**< written once, before threads start */
     bool unlocked;
 };

@@ -238,13 +238,19 @@ kvp_status kvp_store_key_get(kvp_store *store, const kvp_vault_info *vault, cons
                                      " AND (k.deleted IS NOT NULL) = ?3 AND v.version = ?4";
     static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE k.vault = ?1 AND k.name = ?2"
                                      " AND (k.deleted IS NOT NULL) = ?3";
+    bool live = state == KVP_KEY_LIVE;
     bool versioned = version && *version;
     const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
-                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED),
-                                       KVP_STORE_TEXT(version) };
+                                       KVP_STORE_NUMBER(!live), KVP_STORE_TEXT(version) };
+    kvp_stamp stamp;
 
-    return kvp_store_read_one(store, &rows, versioned ? of_version : of_current, values,
-                              versioned ? 4 : 3, ret, reterr);
+    if (live && kvp_recent_key(store->recent, vault, name, version, &stamp, ret))
+        return KVP_OK;
+    kvp_status status = kvp_store_read_one(store, &rows, versioned ? of_version : of_current,
+                                           values, versioned ? 4 : 3, ret, reterr);
+    if (live && status == KVP_OK)
+        kvp_recent_keep_key(store->recent, vault, name, version, &stamp, ret);
+    return status;
 }
 
 kvp_status kvp_store_key_material(kvp_store *store, const kvp_vault_info *vault,

@@ -152,6 +152,7 @@ kvp_exchange *kvp_test_request(kvp_test_vault *vault, const char *method, const 
     ex->target = strchr(path, '?') ? kvp_strdup(path)
                                    : kvp_asprintf("%s?api-version=%s", path, vault->api_version);
     ex->host = kvp_strdup("127.0.0.1:8443");
+    ex->accept = kvp_strdup(vault->accept);
     if (token)
         ex->authorization = kvp_asprintf("Bearer %s", token);
     snprintf(ex->peer, sizeof(ex->peer), "127.0.0.1");

@@ -24,6 +24,7 @@ typedef struct kvp_test_vault {
     char secret[KVP_SECRET_SIZE];
     char token[KVP_SECRET_SIZE]; /**< of the administrator */
     const char *api_version;     /**< of the requests made by kvp_test_call; "7.5" */
+    const char *accept;          /**< their Accept; NULL = none */
 } kvp_test_vault;
 
 void kvp_test_vault_open(kvp_test_vault *vault, kvp_vault_kind kind);
