@@ -70,6 +70,9 @@ kvp_status kvp_store_vault_list(kvp_store *store, kvp_vault_info **ret_vaults, s
                                 kvp_error *reterr);
 /** Add a vault (its id is ignored) to an initialised store. KVP_ERR_INVALID: the name is taken. */
 kvp_status kvp_store_vault_add(kvp_store *store, const kvp_vault_info *info, kvp_error *reterr);
+/** Write the recovery level and days of @vault. */
+kvp_status kvp_store_vault_set_recovery(kvp_store *store, const kvp_vault_info *vault,
+                                        kvp_error *reterr);
 /** Remove a vault with all it holds. KVP_ERR_NOT_FOUND; KVP_ERR_REFUSED: it is the default one. */
 kvp_status kvp_store_vault_remove(kvp_store *store, const char *name, kvp_error *reterr);
 /** Keys, secrets and the like in a vault, deleted ones included; roles and settings do not count.

@@ -86,8 +86,8 @@ START_TEST(a_vault_is_added_used_and_removed)
     ck_assert_ptr_nonnull(strstr(output, "url = https://second.localhost"));
     ck_assert_ptr_nonnull(strstr(output, "administrator = administrator"));
     must("vault list");
-    ck_assert_ptr_nonnull(strstr(output, "dev\tvault\t0\tdefault\n"));
-    ck_assert_ptr_nonnull(strstr(output, "second\tmanaged-hsm\t0\t\n"));
+    ck_assert_ptr_nonnull(strstr(output, "dev\tvault\t0\tdefault\t"));
+    ck_assert_ptr_nonnull(strstr(output, "second\tmanaged-hsm\t0\t\t"));
     must("key create k --vault second --crv P-384");
     ck_assert_ptr_nonnull(strstr(output, "\"EC-HSM\""));
     must("role list --vault second");
