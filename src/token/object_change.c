@@ -96,7 +96,7 @@ static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
     kvp_draft_usage(now->cls, attrs, count, &on, &off);
     draft->ops = (draft->ops & ~off) | on;
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = kvp_draft_apply(draft, &attrs[i]);
+        CK_RV rv = kvp_draft_apply(&draft->entry, &attrs[i]);
         if (rv != CKR_OK)
             return rv;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vault key as it shall be: a kvp_key that templates are written into, before the vault is asked
- * to make it so. The draft, seen through the attribute rows, then tells whether every attribute
- * that the application gave will really have that value; where not, nothing is sent. Pure.
+ * An entry of the vault as it shall be: one that templates are written into, before the vault is
+ * asked to make it so. The draft, seen through the attribute rows, then tells whether every
+ * attribute that the application gave will really have that value; where not, nothing is sent. Pure.
  */
 #ifndef KVP_TOKEN_OBJECT_DRAFT_H
 #define KVP_TOKEN_OBJECT_DRAFT_H
@@ -15,16 +15,19 @@
 
 /** Tag with CKA_SUBJECT, base64url of the name's DER. */
 #define KVP_TAG_SUBJECT "pkcs11-subject"
+#define KVP_TAG_APPLICATION "pkcs11-application"
+#define KVP_TAG_OBJECT_ID "pkcs11-object-id"
 
 /** Set a tag, or take it off (@value NULL). KVP_ERR_NO_MEMORY. */
-kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value);
+kvp_status kvp_draft_set_tag(kvp_entry *draft, const char *name, const char *value);
 
 /**
- * CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE into @draft; other attributes are left alone. A
- * label or id that is the key's name needs no tag. CKR_ATTRIBUTE_VALUE_INVALID for what no tag can
- * hold, or a date that cannot be taken off again; CKR_HOST_MEMORY.
+ * CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE, CKA_APPLICATION and CKA_OBJECT_ID
+ * into @draft; other attributes are left alone. A label or id that is the entry's name needs no tag.
+ * CKR_ATTRIBUTE_VALUE_INVALID for what no tag can hold, or a date that cannot be taken off again;
+ * CKR_HOST_MEMORY.
  */
-CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr);
+CK_RV kvp_draft_apply(kvp_entry *draft, const CK_ATTRIBUTE *attr);
 
 /** Usage attributes of a template for class @cls: those TRUE into @on, those FALSE into @off
  * (KVP_OP_ bits). */
