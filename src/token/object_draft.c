@@ -163,22 +163,27 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     }
 }
 
-CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
-                           CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
+CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t, bool token_open)
 {
-    kvp_view view = { .slot = slot, .cls = cls, .key = draft, .loaded = true };
     for (CK_ULONG i = 0; i < t.count; i++) {
         const CK_ATTRIBUTE *attr = &t.attrs[i];
         if (is_lenient(attr) || (attr->type == CKA_TOKEN && token_open) ||
-            kvp_attribute_matches(&view, attr))
+            kvp_attribute_matches(view, attr))
             continue;
         CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
-                                     "a key in the vault cannot have the value asked for in %s",
+                                     "an object in the vault cannot have the value asked for in %s",
                                      kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
                                                                     : rv;
     }
     return CKR_OK;
+}
+
+CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
+                      CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
+{
+    const kvp_view view = { .slot = slot, .cls = cls, .key = draft, .loaded = true };
+    return kvp_draft_check_view(call, &view, t, token_open);
 }
 
 /* The non-empty value of @type that the templates give; they may not give two different ones. */

@@ -59,4 +59,7 @@ CK_RV kvp_draft_rename(kvp_key *draft);
 CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
                       CK_OBJECT_CLASS cls, kvp_template t, bool token_open);
 
+/** The same for any object that a draft is seen as. */
+CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t, bool token_open);
+
 #endif
