@@ -70,7 +70,7 @@ static CK_RV make_key(kvp_call *call, kvp_session *session, const kvp_generation
     if (key->kty == KVP_KTY_OCT && key->key_bits == 0)
         key->key_bits = generation->draft->key_bits;
     kvp_record *record = NULL;
-    if (kvp_store_put(store, key, true, kvp_read_time_now(), &record) != KVP_OK)
+    if (kvp_store_put(store, &key->entry, true, kvp_read_time_now(), &record) != KVP_OK)
         return CKR_HOST_MEMORY;
     kvp_store_changed(store);
     if (!record)
