@@ -182,7 +182,9 @@ CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t,
 CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
                       CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
 {
-    const kvp_view view = { .slot = slot, .cls = cls, .key = draft, .loaded = true };
+    const kvp_view view = {
+        .slot = slot, .cls = cls, .entry = &draft->entry, .key = draft, .loaded = true
+    };
     return kvp_draft_check_view(call, &view, t, token_open);
 }
 

@@ -13,11 +13,6 @@
 /** Longest value of a tag in the service. */
 #define KVP_TAG_VALUE_MAX 256
 
-/** Tag with CKA_SUBJECT, base64url of the name's DER. */
-#define KVP_TAG_SUBJECT "pkcs11-subject"
-#define KVP_TAG_APPLICATION "pkcs11-application"
-#define KVP_TAG_OBJECT_ID "pkcs11-object-id"
-
 /** Set a tag, or take it off (@value NULL). KVP_ERR_NO_MEMORY. */
 kvp_status kvp_draft_set_tag(kvp_entry *draft, const char *name, const char *value);
 
