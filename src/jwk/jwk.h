@@ -254,6 +254,72 @@ typedef struct kvp_key_update {
 /** KVP_ERR_UNSUPPORTED: a date of 0, for the service has no way to take a date off a key. */
 kvp_status kvp_jwk_format_update(const kvp_key_update *update, kvp_buf *ret);
 
+/**
+ * The private half of a key that is to be imported, all secret buffers: RSA d, p, q, dp, dq, qi; EC
+ * d (coordinate_len bytes); oct k. Big-endian. Never in anything that the vault answers.
+ */
+typedef struct kvp_private_parts {
+    kvp_buf d, p, q, dp, dq, qi, k;
+} kvp_private_parts;
+#define KVP_PRIVATE_PARTS_INIT                                                                     \
+    { KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0),                      \
+      KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0),                      \
+      KVP_BUF_INIT_SECRET(0) }
+void kvp_private_parts_clear(kvp_private_parts *parts);
+
+typedef struct kvp_key_import {
+    const kvp_key *key; /**< kty, numbers, ops (0 leaves them to the service), dates, tags */
+    const kvp_private_parts *parts;
+    bool hsm;
+} kvp_key_import;
+/**
+ * @ret must be a secret buffer. KVP_ERR_INVALID also for a part that is missing, or for numbers
+ * that do not fit the curve.
+ */
+kvp_status kvp_jwk_format_import(const kvp_key_import *import, kvp_buf *ret);
+
+/** A new secret, or a new version of one. @value is UTF-8 and secret. */
+typedef struct kvp_secret_set {
+    const char *value;
+    size_t value_len;
+    const char *content_type;    /**< NULL: none */
+    const kvp_tag *tags;
+    size_t tag_count;
+    int64_t not_before, expires; /**< 0 = absent */
+} kvp_secret_set;
+/** @ret must be a secret buffer. KVP_ERR_INVALID: the value or a tag is no UTF-8. */
+kvp_status kvp_jwk_format_secret(const kvp_secret_set *set, kvp_buf *ret);
+
+/** A certificate and its key. */
+typedef struct kvp_certificate_import {
+    const char *value;    /**< base64 of a PFX, or PEM text of PKCS#8 key and certificates; secret */
+    size_t value_len;
+    const char *password; /**< of the PFX, or NULL */
+    bool pem;             /**< what @value is: the policy's content type */
+    bool exportable;      /**< whether the key can be read back from the secret behind it */
+    const kvp_tag *tags;
+    size_t tag_count;
+} kvp_certificate_import;
+kvp_status kvp_jwk_format_certificate_import(const kvp_certificate_import *import, kvp_buf *ret);
+
+/** What finishes a certificate operation: the leaf, then its issuers, each DER. */
+typedef struct kvp_certificate_merge {
+    const kvp_buf *chain;
+    size_t count;
+    const kvp_tag *tags;
+    size_t tag_count;
+} kvp_certificate_merge;
+kvp_status kvp_jwk_format_merge(const kvp_certificate_merge *merge, kvp_buf *ret);
+
+/** The operation behind a certificate that is being made. */
+typedef struct kvp_certificate_pending {
+    bool in_progress; /**< it waits for its certificate */
+    kvp_buf csr;      /**< DER of the PKCS#10 request; empty where the service gave none */
+} kvp_certificate_pending;
+void kvp_certificate_pending_clear(kvp_certificate_pending *pending);
+kvp_status kvp_jwk_parse_pending(const char *json, size_t len, kvp_certificate_pending *ret,
+                                 kvp_error *reterr);
+
 /** `{"alg":…,"value":…[,"iv","aad","tag"]}`; @iv, @aad, @tag may be NULL. */
 kvp_status kvp_jwk_format_operation(const char *alg, const void *value, size_t value_len,
                                     const kvp_buf *iv, const kvp_buf *aad, const kvp_buf *tag,

@@ -4,7 +4,9 @@
  * bytes; whether an attribute may be asked for at all is decided in attribute_table.c.
  */
 #include "base/clock.h"
+#include "jwk/base64url.h"
 #include "token/mechanism.h"
+#include "token/object_draft.h"
 #include "token/object_store.h"
 #include "token/record.h"
 
@@ -169,6 +171,22 @@ kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret
     if (entry)
         return kvp_entry_object_id(entry, view->superseded && entry->version[0], ret);
     return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
+}
+
+/* What the application gave the key stands in a tag; else that of the certificate of the key's
+ * version, where it has been read. */
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const char *tag = view->key ? kvp_key_tag(view->key, KVP_TAG_SUBJECT) : NULL;
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    if (tag) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        /* A tag that is no base64url is somebody's mistake: as if there were none. */
+        if (st != KVP_ERR_PARSE)
+            return st;
+    }
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }
 
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -394,12 +412,4 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
     default:
         return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
-}
-
-/* That of the certificate of the key's version, where it has been read. */
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    (void)type;
-    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
-    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

@@ -264,7 +264,7 @@ static bool wants_issuers(const search *s)
     const CK_ATTRIBUTE *id = kvp_template_find(s->base.attrs, s->base.attr_count, CKA_ID);
     if (id && id->ulValueLen != KVP_ID_HASH_LEN)
         return false;
-    return !s->base.plan.exact || !s->matched;
+    return s->base.plan.issuer || !s->base.plan.exact || !s->matched;
 }
 
 static CK_RV find_issuers(search *s)
@@ -344,6 +344,28 @@ static CK_RV find_session_objects(search *s)
     CK_RV rv = CKR_OK;
     for (size_t i = 0; i < all.count && rv == CKR_OK; i++)
         rv = add_matches(s, all.items[i]);
+    return rv;
+}
+
+/* ---- the room's own searches ---- */
+
+CK_RV kvp_find_handles(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                       CK_ULONG count, CK_OBJECT_HANDLE *ret, size_t max, size_t *ret_count)
+{
+    find_operation found = { .count = 0 };
+    search s = { .base = { .call = call,
+                           .store = session->slot->objects,
+                           .attrs = attrs,
+                           .attr_count = count },
+                 .found = &found };
+    kvp_find_plan_make(session->slot, attrs, count, &s.base.plan);
+    CK_RV rv = find_token_objects(&s);
+    if (rv == CKR_OK) {
+        *ret_count = found.count < max ? found.count : max;
+        if (*ret_count)
+            memcpy(ret, found.handles, *ret_count * sizeof(*ret));
+    }
+    kvp_free(found.handles);
     return rv;
 }
 

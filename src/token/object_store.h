@@ -208,6 +208,13 @@ kvp_status kvp_store_unsettled(kvp_object_store *store, unsigned collections,
 kvp_status kvp_store_unversioned(kvp_object_store *store, unsigned collections,
                                  kvp_record_list *ret);
 
+/**
+ * Handles of the first @max token objects that match, beside any search of the application's
+ * (find.c).
+ */
+CK_RV kvp_find_handles(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                       CK_ULONG count, CK_OBJECT_HANDLE *ret, size_t max, size_t *ret_count);
+
 /* ---- reading (object_load.c) ---- */
 /** A loaded bundle for each of @records that lacks one, in parallel; some may stay without. */
 CK_RV kvp_records_load(kvp_call *call, kvp_object_store *store, kvp_record_list *records);

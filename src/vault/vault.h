@@ -143,4 +143,33 @@ kvp_status kvp_vault_crypt(kvp_vault *vault, kvp_crypt what, const char *name, c
 kvp_status kvp_vault_random(kvp_vault *vault, void *ret, size_t len, kvp_trace *trace,
                             kvp_error *reterr);
 
+/* ---- what the application brings, changes and deletes (import.c) ---- */
+/** A new key, or a new version of the name: look first. */
+kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_key_import *import,
+                                kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
+/** A new secret, or a new version of the name: look first. The answer has the value. */
+kvp_status kvp_vault_secret_set(kvp_vault *vault, const char *name, const kvp_secret_set *set,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr);
+/** A certificate and its key: a PFX, or PEM. A new version of a name that lives. */
+kvp_status kvp_vault_certificate_import(kvp_vault *vault, const char *name,
+                                        const kvp_certificate_import *import, kvp_trace *trace,
+                                        kvp_certificate **ret, kvp_error *reterr);
+/** Give the pending operation of @name its certificate. */
+kvp_status kvp_vault_certificate_merge(kvp_vault *vault, const char *name,
+                                       const kvp_certificate_merge *merge, kvp_trace *trace,
+                                       kvp_certificate **ret, kvp_error *reterr);
+/** The operation of @name; 404 when there is none. */
+kvp_status kvp_vault_certificate_pending(kvp_vault *vault, const char *name, kvp_trace *trace,
+                                         kvp_certificate_pending *ret, kvp_error *reterr);
+/**
+ * Change tags, dates and `enabled` of an entry; set_ops is for keys alone. @version NULL or "": the
+ * current one. The answer has no value of a secret.
+ */
+kvp_status kvp_vault_update(kvp_vault *vault, kvp_collection collection, const char *name,
+                            const char *version, const kvp_key_update *update, kvp_trace *trace,
+                            kvp_entry **ret, kvp_error *reterr);
+/** Soft delete of the name with all its versions; a certificate takes its key and secret along. */
+kvp_status kvp_vault_delete(kvp_vault *vault, kvp_collection collection, const char *name,
+                            kvp_trace *trace, kvp_error *reterr);
+
 #endif

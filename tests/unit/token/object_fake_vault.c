@@ -398,6 +398,34 @@ kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *t
     return KVP_OK;
 }
 
+kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_key_import *import,
+                                kvp_trace *trace, kvp_key **ret, kvp_error *reterr)
+{
+    const kvp_key *from = import->key;
+    kvp_status st;
+    (void)vault;
+    (void)trace;
+    fake_requests.imports++;
+    if (fails(reterr, &st))
+        return st;
+    uint32_t ops = from->ops;
+    if (!ops)
+        ops = from->kty == KVP_KTY_EC ? KVP_OP_SIGN | KVP_OP_VERIFY : RSA_OPS;
+    kvp_key *key = add(name, from->kty, from->curve, ops, from->key_bits);
+    ck_assert_int_eq(kvp_buf_set(&key->n, from->n.data, from->n.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->e, from->e.data, from->e.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->x, from->x.data, from->x.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->y, from->y.data, from->y.len), KVP_OK);
+    key->hsm = import->hsm;
+    key->attributes.not_before = from->attributes.not_before;
+    key->attributes.expires = from->attributes.expires;
+    take_tags(key, from->tags, from->tag_count);
+    if (from->kty == KVP_KTY_OCT)
+        key->key_bits = 0;
+    *ret = kvp_key_copy(key);
+    return KVP_OK;
+}
+
 /* ---- what only operations call ---- */
 
 const char *kvp_alg_name(kvp_alg alg)
