@@ -172,10 +172,10 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
     kvp_view view;
     kvp_object_view(object, &view);
     if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
-        return token ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
-                                         "%s is the key of a certificate",
-                                         view.entry ? view.entry->name : "this")
-                     : CKR_ACTION_PROHIBITED;
+        return token && view.key ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                                     "%s is the key of a certificate",
+                                                     view.key->name)
+                                 : CKR_ACTION_PROHIBITED;
     rv = check_changes(&view, attrs, count);
     if (rv != CKR_OK || count == 0)
         return rv;
@@ -290,6 +290,8 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
 
 static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
 {
+    if (!view->key)
+        return CKR_ACTION_PROHIBITED;
     if (view->cls == CKO_PUBLIC_KEY)
         return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
                                  "a public key cannot be destroyed without its private key");
@@ -317,7 +319,8 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     }
 
     call->operation = "DestroyObject";
-    kvp_copy_printable(call->object_id, sizeof(call->object_id), view.key->id);
+    if (view.entry)
+        kvp_copy_printable(call->object_id, sizeof(call->object_id), view.entry->id);
     rv = kvp_session_may_write(session);
     if (rv != CKR_OK)
         return rv;
