@@ -49,6 +49,17 @@ void kvp_leave_thread(void);
     } while (0)
 
 /**
+ * Leave with CKR_ARGUMENTS_BAD unless @good: pointers come before the handles (PKCS#11 v3.1 §5.1
+ * leaves the order open, this is ours). Not for the functions of an operation, which bad arguments
+ * end: there the token room decides.
+ */
+#define KVP_ARGUMENTS(call, good)                                                                  \
+    do {                                                                                           \
+        if (!(good))                                                                               \
+            return kvp_leave(&call, CKR_ARGUMENTS_BAD);                                            \
+    } while (0)
+
+/**
  * Declare `kvp_session *var` and look @handle up; leaves and returns on failure. Borrowed from the
  * call.
  */

@@ -6,6 +6,8 @@
 #include "cryptoki/enter.h"
 #include "token/mechanism.h"
 
+#include <pthread.h>
+
 CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
     CK_ULONG room, found = 0;
@@ -53,17 +55,26 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot_id, CK_TOKEN_INFO_PTR info)
     return kvp_leave(&call, rv);
 }
 
+/* A thread that was cancelled while it waited, as strongSwan's charon does with its own at exit. */
+static void leave_cancelled(void *call)
+{
+    kvp_leave(call, CKR_FUNCTION_CANCELED);
+}
+
 /*
- * Slots and tokens come from the configuration and never change, so there is never an event. A call
- * that would wait for one is refused at once, which ends the thread that strongSwan's charon has
- * for this in good order (5.9.8); the standard lets a library do without this function.
+ * Slots and tokens come from the configuration and never change, so there is never an event: a call
+ * that waits for one waits for C_Finalize.
  */
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot_id, CK_VOID_PTR reserved)
 {
     KVP_ENTER(call, "C_WaitForSlotEvent");
-    if (!slot_id || reserved)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED);
+    KVP_ARGUMENTS(call, slot_id && !reserved);
+    if (flags & CKF_DONT_BLOCK)
+        return kvp_leave(&call, CKR_NO_EVENT);
+    pthread_cleanup_push(leave_cancelled, &call);
+    kvp_module_wait_finalized(call.module);
+    pthread_cleanup_pop(0);
+    return kvp_leave(&call, CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)

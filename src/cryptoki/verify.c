@@ -51,3 +51,33 @@ CK_RV C_VerifyRecover(CK_SESSION_HANDLE handle, CK_BYTE_PTR signature, CK_ULONG 
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_VERIFY_RECOVER, signature,
                                            signature_len, data, data_len));
 }
+
+CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
+                            CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
+{
+    KVP_ENTER(call, "C_VerifySignatureInit");
+    KVP_SESSION(session, call, handle);
+    return kvp_leave(
+        &call, kvp_verify_signature_init(&call, session, mechanism, key, signature, signature_len));
+}
+
+CK_RV C_VerifySignature(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len)
+{
+    KVP_ENTER(call, "C_VerifySignature");
+    KVP_SESSION(session, call, handle);
+    return kvp_leave(&call, kvp_verify_signature_end(&call, session, true, data, data_len));
+}
+
+CK_RV C_VerifySignatureUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_len)
+{
+    KVP_ENTER(call, "C_VerifySignatureUpdate");
+    KVP_SESSION(session, call, handle);
+    return kvp_leave(&call, kvp_verify_signature_update(&call, session, part, part_len));
+}
+
+CK_RV C_VerifySignatureFinal(CK_SESSION_HANDLE handle)
+{
+    KVP_ENTER(call, "C_VerifySignatureFinal");
+    KVP_SESSION(session, call, handle);
+    return kvp_leave(&call, kvp_verify_signature_end(&call, session, false, NULL, 0));
+}
