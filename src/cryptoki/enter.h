@@ -72,6 +72,15 @@ void kvp_leave_thread(void);
         call.session = var;                                                                        \
     } while (0)
 
+/**
+ * Declare `kvp_session *var` for a function of an operation: NULL where @handle names none. The
+ * token room answers then, since bad arguments come before a bad handle there too.
+ */
+#define KVP_SESSION_OF_OPERATION(var, call, handle)                                                \
+    kvp_session *var = NULL;                                                                       \
+    if (kvp_session_get(&call, (handle), &var) == CKR_OK)                                          \
+        call.session = var
+
 /** Declare `kvp_slot *var` and look @id up; leaves with CKR_SLOT_ID_INVALID if there is none. */
 #define KVP_SLOT(var, call, id)                                                                    \
     kvp_slot *var = kvp_module_slot(call.module, (id));                                            \

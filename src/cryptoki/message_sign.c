@@ -16,7 +16,7 @@ CK_RV C_SignMessage(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG pa
 {
     const kvp_signed_part part = { parameter, parameter_len, data, data_len };
     KVP_ENTER(call, "C_SignMessage");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_message_sign(&call, session, true, &part, signature, signature_len));
 }
@@ -24,7 +24,7 @@ CK_RV C_SignMessage(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG pa
 CK_RV C_SignMessageBegin(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG parameter_len)
 {
     KVP_ENTER(call, "C_SignMessageBegin");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_message_begin_signed(&call, session, KVP_OPERATION_SIGN, parameter,
                                                      parameter_len));
 }
@@ -35,7 +35,7 @@ CK_RV C_SignMessageNext(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULON
 {
     const kvp_signed_part part = { parameter, parameter_len, data, data_len };
     KVP_ENTER(call, "C_SignMessageNext");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_message_sign(&call, session, false, &part, signature, signature_len));
 }
@@ -61,7 +61,7 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG 
 {
     const kvp_signed_part part = { parameter, parameter_len, data, data_len };
     KVP_ENTER(call, "C_VerifyMessage");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_message_verify(&call, session, true, &part, signature, signature_len));
 }
@@ -69,7 +69,7 @@ CK_RV C_VerifyMessage(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG 
 CK_RV C_VerifyMessageBegin(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_ULONG parameter_len)
 {
     KVP_ENTER(call, "C_VerifyMessageBegin");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_message_begin_signed(&call, session, KVP_OPERATION_VERIFY,
                                                      parameter, parameter_len));
 }
@@ -80,7 +80,7 @@ CK_RV C_VerifyMessageNext(CK_SESSION_HANDLE handle, CK_VOID_PTR parameter, CK_UL
 {
     const kvp_signed_part part = { parameter, parameter_len, data, data_len };
     KVP_ENTER(call, "C_VerifyMessageNext");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_message_verify(&call, session, false, &part, signature, signature_len));
 }

@@ -9,9 +9,8 @@ CK_RV C_OpenSession(CK_SLOT_ID slot_id, CK_FLAGS flags, CK_VOID_PTR application,
     CK_RV rv;
 
     KVP_ENTER(call, "C_OpenSession");
+    KVP_ARGUMENTS(call, session != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!session)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     if (!(flags & CKF_SERIAL_SESSION))
         return kvp_leave(&call, CKR_SESSION_PARALLEL_NOT_SUPPORTED);
     if (flags & CKF_ASYNC_SESSION)
@@ -42,9 +41,8 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot_id)
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 {
     KVP_ENTER(call, "C_GetSessionInfo");
+    KVP_ARGUMENTS(call, info != NULL);
     KVP_SESSION(s, call, session);
-    if (!info)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     info->slotID = s->slot->id;
     info->state = kvp_session_state(s);
     info->flags = s->flags;
@@ -81,9 +79,8 @@ CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     KVP_ENTER(call, "C_Login");
+    KVP_ARGUMENTS(call, pin || !pin_len);
     KVP_SESSION(s, call, session);
-    if (!pin && pin_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, kvp_slot_login(s->slot, s, type));
 }
 
@@ -91,9 +88,8 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR_PTR 
                   CK_ULONG pin_len, CK_UTF8CHAR_PTR user, CK_ULONG user_len)
 {
     KVP_ENTER(call, "C_LoginUser");
+    KVP_ARGUMENTS(call, (pin || !pin_len) && (user || !user_len));
     KVP_SESSION(s, call, session);
-    if ((!pin && pin_len) || (!user && user_len))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, kvp_slot_login(s->slot, s, type));
 }
 

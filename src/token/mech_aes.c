@@ -166,17 +166,13 @@ static CK_RV gcm_init_messages(kvp_call *call, const CK_MECHANISM *mechanism)
 }
 
 /* Wrapping: one message, by C_WrapKey or C_WrapKeyAuthenticated, each with its own parameter. */
-static CK_RV gcm_init_wrap(kvp_call *call, const kvp_crypt_operation *op,
-                           const CK_MECHANISM *mechanism)
+static CK_RV gcm_init_wrap(kvp_call *call, const CK_MECHANISM *mechanism)
 {
     if (mechanism->ulParameterLen != sizeof(CK_GCM_WRAP_PARAMS) &&
         mechanism->ulParameterLen != sizeof(CK_GCM_MESSAGE_PARAMS))
         return kvp_mech_refuse(
             call, CKR_MECHANISM_PARAM_INVALID,
             "the parameter must be a CK_GCM_WRAP_PARAMS or a CK_GCM_MESSAGE_PARAMS");
-    if (is_remote(op))
-        return kvp_mech_refuse(call, CKR_KEY_FUNCTION_NOT_PERMITTED,
-                               "the service wraps no keys by GCM");
     return CKR_OK;
 }
 
@@ -186,7 +182,7 @@ static CK_RV gcm_init(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANIS
     if (op->use == KVP_USE_MESSAGE)
         return gcm_init_messages(call, mechanism);
     if (op->use == KVP_USE_KEY)
-        return gcm_init_wrap(call, op, mechanism);
+        return gcm_init_wrap(call, mechanism);
     if (mechanism->ulParameterLen != sizeof(params))
         return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
                                "the parameter must be a CK_GCM_PARAMS");
@@ -446,6 +442,7 @@ const kvp_mechanism_ops kvp_aes_cbc_ops = {
 
 const kvp_mechanism_ops kvp_aes_gcm_ops = {
     .remote = true,
+    .wraps_local_only = true, /* the service wraps by AES-KW and KWP (wire reference, section 5) */
     .init = gcm_init,
     .output_len = gcm_output_len,
     .stream = kvp_aes_local_stream,

@@ -70,7 +70,8 @@ typedef struct kvp_crypt_operation {
 typedef CK_RV kvp_mech_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
 
 struct kvp_mechanism_ops {
-    bool remote; /**< the vault does what needs its keys: CKF_HW */
+    bool remote;           /**< the vault does what needs its keys: CKF_HW */
+    bool wraps_local_only; /**< C_WrapKey, C_UnwrapKey: with keys of the session alone */
     /** Whether @key can be used with it, beyond type, size and usage; NULL: yes. After load. */
     bool (*fits)(const kvp_mechanism *mechanism, const kvp_object *key);
     /** Check the parameter; say where input goes. Key type, size and usage are checked already. */
@@ -93,7 +94,7 @@ extern const kvp_mechanism_ops kvp_digest_ops;
 extern const kvp_mechanism_ops kvp_rsa_pkcs_ops, kvp_rsa_hash_pkcs_ops, kvp_rsa_pss_ops,
     kvp_rsa_oaep_ops;
 extern const kvp_mechanism_ops kvp_ecdsa_ops;
-extern const kvp_mechanism_ops kvp_hmac_ops;
+extern const kvp_mechanism_ops kvp_hmac_ops, kvp_hmac_local_ops;
 extern const kvp_mechanism_ops kvp_aes_cbc_ops, kvp_aes_gcm_ops, kvp_aes_key_wrap_ops;
 
 /* ---- operation_init.c ---- */
@@ -112,6 +113,9 @@ const kvp_kind_info *kvp_kind_info_get(kvp_operation_kind kind);
 bool kvp_mechanism_takes_type(const kvp_mechanism *mechanism, const kvp_object *key);
 /** Whether its size is inside the row's bounds; a size that nobody knows is. After load. */
 bool kvp_mechanism_takes_size(const kvp_mechanism *mechanism, const kvp_object *key);
+/** Whether @key may be used so: its attributes say yes, and the mechanism can. After load. */
+bool kvp_mechanism_may_use(const kvp_mechanism *mechanism, const kvp_object *key,
+                           kvp_operation_kind kind, kvp_use use);
 /** Whether it works on symmetric keys. */
 bool kvp_mechanism_is_symmetric(const kvp_mechanism *mechanism);
 /**
@@ -131,8 +135,9 @@ void kvp_crypt_reset(kvp_crypt_operation *op);
 /* ---- operation_crypt.c ---- */
 /**
  * Take the session's operation of @kind, if it is for @use; what is for another use goes on and is
- * CKR_OPERATION_NOT_INITIALIZED. Bad arguments (@good false) are CKR_ARGUMENTS_BAD whether or not
- * there is one, and end it.
+ * CKR_OPERATION_NOT_INITIALIZED. A @session of NULL, which is one that the application named and
+ * that there is not, is CKR_SESSION_HANDLE_INVALID. Bad arguments (@good false) come before all
+ * this: they are CKR_ARGUMENTS_BAD, and end the operation where there is one.
  */
 CK_RV kvp_crypt_take(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
                      bool good, kvp_crypt_operation **ret);

@@ -27,7 +27,7 @@
     .ops = &kvp_digest_ops
 #define HMAC                                                                                       \
     .key_type = CKK_GENERIC_SECRET, .min_bits = 1, .max_bits = 512, .where = KVP_ON_ALL,           \
-    .flags = SIGN_FLAGS, .ops = &kvp_hmac_ops
+    .flags = SIGN_FLAGS
 
 const kvp_mechanism kvp_mechanisms[] = {
     { ROW(CKM_RSA_PKCS_KEY_PAIR_GEN), RSA, .flags = CKF_GENERATE_KEY_PAIR },
@@ -69,11 +69,11 @@ const kvp_mechanism kvp_mechanisms[] = {
 
     { ROW(CKM_GENERIC_SECRET_KEY_GEN), .key_type = CKK_GENERIC_SECRET, .min_bits = 8,
       .max_bits = 4096, .where = KVP_ON_ALL, .flags = CKF_GENERATE },
-    { ROW(CKM_SHA_1_HMAC), HMAC, .hash = KVP_HASH_SHA1 },
-    { ROW(CKM_SHA224_HMAC), HMAC, .hash = KVP_HASH_SHA224 },
-    { ROW(CKM_SHA256_HMAC), HMAC, .hash = KVP_HASH_SHA256 },
-    { ROW(CKM_SHA384_HMAC), HMAC, .hash = KVP_HASH_SHA384 },
-    { ROW(CKM_SHA512_HMAC), HMAC, .hash = KVP_HASH_SHA512 },
+    { ROW(CKM_SHA_1_HMAC), HMAC, .hash = KVP_HASH_SHA1, .ops = &kvp_hmac_local_ops },
+    { ROW(CKM_SHA224_HMAC), HMAC, .hash = KVP_HASH_SHA224, .ops = &kvp_hmac_local_ops },
+    { ROW(CKM_SHA256_HMAC), HMAC, .hash = KVP_HASH_SHA256, .ops = &kvp_hmac_ops },
+    { ROW(CKM_SHA384_HMAC), HMAC, .hash = KVP_HASH_SHA384, .ops = &kvp_hmac_ops },
+    { ROW(CKM_SHA512_HMAC), HMAC, .hash = KVP_HASH_SHA512, .ops = &kvp_hmac_ops },
 
     { ROW(CKM_SHA_1), DIGEST, .hash = KVP_HASH_SHA1 },
     { ROW(CKM_SHA224), DIGEST, .hash = KVP_HASH_SHA224 },

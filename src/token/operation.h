@@ -39,7 +39,8 @@ CK_RV kvp_operation_take(kvp_session *session, kvp_operation_kind kind, kvp_oper
 /** Give it back, or end it where @rv ends it (see above; @keep: the call was a successful update or query). */
 void kvp_operation_give(kvp_session *session, kvp_operation *operation, CK_RV rv, bool keep);
 
-/* ---- the face's functions; session looked up, pointers checked ---- */
+/* ---- the face's functions; functions of an operation in progress check their pointers themselves,
+ * since bad ones end it, and take a session of NULL for one that there is not ---- */
 CK_RV kvp_crypt_init(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
                      const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 /** C_Encrypt, C_Decrypt, C_Sign, C_Digest, C_SignRecover, C_VerifyRecover: @out NULL is a length query. */

@@ -159,7 +159,7 @@ CK_RV kvp_crypt_take(kvp_call *call, kvp_session *session, kvp_operation_kind ki
                      bool good, kvp_crypt_operation **ret)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take_for(session, kind, use, &op);
+    CK_RV rv = session ? take_for(session, kind, use, &op) : CKR_SESSION_HANDLE_INVALID;
     if (rv != CKR_OK)
         return good ? rv : CKR_ARGUMENTS_BAD;
     call->has_mechanism = true;

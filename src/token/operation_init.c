@@ -121,8 +121,11 @@ static bool does(const kvp_mechanism *row, kvp_operation_kind kind, kvp_use use)
 }
 
 /* C_UnwrapKey also takes a key that the vault lets decrypt only, C_WrapKey one that may encrypt. */
-static bool usage_allowed(const kvp_object *key, kvp_operation_kind kind, kvp_use use)
+bool kvp_mechanism_may_use(const kvp_mechanism *mechanism, const kvp_object *key,
+                           kvp_operation_kind kind, kvp_use use)
 {
+    if (use == KVP_USE_KEY && mechanism->ops->wraps_local_only && kvp_object_vault_key(key))
+        return false;
     if (kvp_object_allows(key, kinds[kind].uses[use].usage))
         return true;
     return use == KVP_USE_KEY && kvp_object_allows(key, kinds[kind].uses[KVP_USE_DATA].usage);
@@ -146,7 +149,7 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
     if (!kvp_mechanism_takes_type(row, key))
         return kvp_mech_refuse(call, CKR_KEY_TYPE_INCONSISTENT, "%s is not for a key of this type",
                                row->name);
-    if (!usage_allowed(key, kind, use))
+    if (!kvp_mechanism_may_use(row, key, kind, use))
         return kvp_mech_refuse(call, CKR_KEY_FUNCTION_NOT_PERMITTED,
                                "the key's permitted operations do not include this one");
     if (!kvp_mechanism_takes_size(row, key))
