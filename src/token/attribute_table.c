@@ -57,7 +57,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, 0, NONE, kvp_get_mechanisms),
 
     /* public and private keys (§4.8, §4.9) */
-    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, FIXED | GIVE, EMPTY, kvp_get_empty),
+    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, LISTED | GIVE | MODIFY, EMPTY, kvp_get_subject),
     ROW(CKA_PUBLIC_KEY_INFO, BYTES, PUBLIC_OR_PRIVATE, 0, NONE, kvp_get_public_key_info),
     ROW(CKA_ENCRYPT, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
     ROW(CKA_VERIFY, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
@@ -79,24 +79,24 @@ const kvp_attribute_row kvp_attribute_rows[] = {
 
     /* RSA (§6.1): CKA_MODULUS_BITS is for generation only */
     ROW(CKA_MODULUS, NUMBER, PUBLIC_RSA, REQUIRED, NONE, kvp_get_number),
-    ROW(CKA_MODULUS, NUMBER, PRIVATE_RSA, 0, NONE, kvp_get_number),
+    ROW(CKA_MODULUS, NUMBER, PRIVATE_RSA, REQUIRED, NONE, kvp_get_number),
     ROW(CKA_MODULUS_BITS, ULONG, PUBLIC_RSA, NEEDED, NONE, kvp_get_modulus_bits),
     ROW(CKA_PUBLIC_EXPONENT, NUMBER, PUBLIC_RSA, REQUIRED | GENERATE, NONE, kvp_get_number),
-    ROW(CKA_PUBLIC_EXPONENT, NUMBER, PRIVATE_RSA, 0, NONE, kvp_get_number),
-    ROW(CKA_PRIVATE_EXPONENT, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_PRIME_1, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_PRIME_2, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_EXPONENT_1, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_EXPONENT_2, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_COEFFICIENT, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
+    ROW(CKA_PUBLIC_EXPONENT, NUMBER, PRIVATE_RSA, CREATE, NONE, kvp_get_number),
+    ROW(CKA_PRIVATE_EXPONENT, NUMBER, PRIVATE_RSA, SECRET | REQUIRED, NONE, kvp_get_absent),
+    ROW(CKA_PRIME_1, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_PRIME_2, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_EXPONENT_1, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_EXPONENT_2, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_COEFFICIENT, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
 
     /* EC (§6.3). The standard gives CKA_EC_POINT to public keys only; GnuTLS and libp11 ask the
      * private key first. */
     ROW(CKA_EC_PARAMS, BYTES, PUBLIC_EC, REQUIRED | NEEDED, NONE, kvp_get_ec_params),
-    ROW(CKA_EC_PARAMS, BYTES, PRIVATE_EC, 0, NONE, kvp_get_ec_params),
+    ROW(CKA_EC_PARAMS, BYTES, PRIVATE_EC, REQUIRED, NONE, kvp_get_ec_params),
     ROW(CKA_EC_POINT, BYTES, PUBLIC_EC, REQUIRED, NONE, kvp_get_ec_point),
-    ROW(CKA_EC_POINT, BYTES, PRIVATE_EC, 0, NONE, kvp_get_ec_point),
-    ROW(CKA_VALUE, NUMBER, PRIVATE_EC, SECRET, NONE, kvp_get_absent),
+    ROW(CKA_EC_POINT, BYTES, PRIVATE_EC, CREATE, NONE, kvp_get_ec_point),
+    ROW(CKA_VALUE, NUMBER, PRIVATE_EC, SECRET | REQUIRED, NONE, kvp_get_absent),
 
     /* secret keys (§4.10, §6.8, §6.13) */
     ROW(CKA_VALUE, BYTES, SECRET, SECRET | REQUIRED, NONE, kvp_get_absent),

@@ -4,7 +4,9 @@
  * bytes; whether an attribute may be asked for at all is decided in attribute_table.c.
  */
 #include "base/clock.h"
+#include "jwk/base64url.h"
 #include "token/mechanism.h"
+#include "token/object_draft.h"
 #include "token/object_store.h"
 #include "token/record.h"
 
@@ -151,6 +153,15 @@ kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret
     (void)type;
     return view->key ? kvp_key_object_id(view->key, view->superseded && view->loaded, ret)
                      : KVP_ERR_NOT_FOUND;
+}
+
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const char *tag = view->key ? kvp_key_tag(view->key, KVP_TAG_SUBJECT) : NULL;
+    kvp_status st = tag ? kvp_base64url_decode(tag, strlen(tag), ret) : KVP_OK;
+    /* A tag that is no base64url is somebody's mistake: as if there were none. */
+    return st == KVP_ERR_PARSE ? KVP_OK : st;
 }
 
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)

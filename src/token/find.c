@@ -223,20 +223,19 @@ static CK_RV settle(search *s)
     if (open.count == 0)
         return CKR_OK;
     kvp_call *call = s->call;
-    KVP_CLEANUP(kvp_freep) const char **names = kvp_calloc(open.count, sizeof(*names));
-    KVP_CLEANUP(kvp_freep) const char **versions = kvp_calloc(open.count, sizeof(*versions));
-    KVP_CLEANUP(kvp_freep) kvp_key **keys = kvp_calloc(open.count, sizeof(*keys));
-    if (!names || !versions || !keys)
+    KVP_CLEANUP(kvp_freep) kvp_vault_read *reads = kvp_calloc(open.count, sizeof(*reads));
+    if (!reads)
         return CKR_HOST_MEMORY;
     for (size_t i = 0; i < open.count; i++)
-        names[i] = open.items[i]->name;
+        reads[i] = (kvp_vault_read){ KVP_KEYS, open.items[i]->name, NULL, NULL };
     kvp_read_time when = kvp_read_time_now();
-    kvp_status st = kvp_vault_key_get_many(s->store->slot->vault, names, versions, open.count,
-                                           &call->trace, keys, &call->error);
+    kvp_status st = kvp_vault_get_many(s->store->slot->vault, reads, open.count, &call->trace,
+                                       &call->error);
     CK_RV rv = st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_TOKEN);
     for (size_t i = 0; i < open.count; i++) {
         kvp_record *record = NULL;
-        if (keys[i] && kvp_store_put(s->store, keys[i], true, when, &record) != KVP_OK)
+        kvp_key *key = (kvp_key *)reads[i].result;
+        if (key && kvp_store_put(s->store, key, true, when, &record) != KVP_OK)
             rv = CKR_HOST_MEMORY;
         kvp_record_unpin(record);
     }
@@ -249,11 +248,11 @@ static CK_RV read_list(search *s)
     kvp_vault *vault = kvp_slot_vault(call, s->store->slot);
     if (!vault)
         return kvp_call_fail(call, KVP_CALL_TOKEN);
-    kvp_key_list list = { 0 };
+    kvp_entry_list list = { 0 };
     int64_t start_ms = kvp_read_time_now().mono_ms;
     call->remote = true;
-    if (kvp_vault_key_list(vault, &call->trace, &list, &call->error) != KVP_OK) {
-        kvp_key_list_clear(&list);
+    if (kvp_vault_list(vault, KVP_KEYS, &call->trace, &list, &call->error) != KVP_OK) {
+        kvp_entry_list_clear(&list);
         return kvp_call_fail(call, KVP_CALL_TOKEN);
     }
     if (kvp_store_merge(s->store, &list, start_ms) != KVP_OK)
@@ -323,6 +322,28 @@ static CK_RV find_session_objects(search *s)
     CK_RV rv = CKR_OK;
     for (size_t i = 0; i < all.count && rv == CKR_OK; i++)
         rv = add_matches(s, all.items[i]);
+    return rv;
+}
+
+/* ---- the room's own searches ---- */
+
+CK_RV kvp_find_handles(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                       CK_ULONG count, CK_OBJECT_HANDLE *ret, size_t max, size_t *ret_count)
+{
+    find_operation found = { .count = 0 };
+    search s = { .call = call,
+                 .store = session->slot->objects,
+                 .attrs = attrs,
+                 .attr_count = count,
+                 .found = &found };
+    kvp_find_plan_make(session->slot, attrs, count, &s.plan);
+    CK_RV rv = find_token_objects(&s);
+    if (rv == CKR_OK) {
+        *ret_count = found.count < max ? found.count : max;
+        if (*ret_count)
+            memcpy(ret, found.handles, *ret_count * sizeof(*ret));
+    }
+    kvp_free(found.handles);
     return rv;
 }
 

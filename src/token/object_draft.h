@@ -8,15 +8,19 @@
 #define KVP_TOKEN_OBJECT_DRAFT_H
 
 #include "token/attribute_table.h"
+#include "token/template.h"
 
 /** Longest value of a tag in the service. */
 #define KVP_TAG_VALUE_MAX 256
+
+/** Tag with CKA_SUBJECT, base64url of the name's DER. */
+#define KVP_TAG_SUBJECT "pkcs11-subject"
 
 /** Set a tag, or take it off (@value NULL). KVP_ERR_NO_MEMORY. */
 kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value);
 
 /**
- * CKA_LABEL, CKA_ID, CKA_START_DATE, CKA_END_DATE into @draft; other attributes are left alone. A
+ * CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE into @draft; other attributes are left alone. A
  * label or id that is the key's name needs no tag. CKR_ATTRIBUTE_VALUE_INVALID for what no tag can
  * hold, or a date that cannot be taken off again; CKR_HOST_MEMORY.
  */
@@ -26,5 +30,30 @@ CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr);
  * (KVP_OP_ bits). */
 void kvp_draft_usage(CK_OBJECT_CLASS cls, const CK_ATTRIBUTE *attrs, CK_ULONG count, uint32_t *on,
                      uint32_t *off);
+/**
+ * The key_ops that usage attributes of one or two templates ask for, of @all that the key could
+ * have: none said: all. Some TRUE: just those, and the counterparts (verify for sign) of the
+ * template that says nothing. Only FALSE ones: the rest.
+ */
+uint32_t kvp_draft_wanted_ops(uint32_t all, uint32_t on_a, uint32_t off_a, uint32_t on_b,
+                              uint32_t off_b);
+
+/**
+ * Name, label, id, subject and dates of a new key from its templates, the private one first. An
+ * attribute that both give must be the same. @local: the vault makes the key. @ret_free_name: no
+ * label asks for the name. call->error says more than the CK_RV.
+ */
+CK_RV kvp_draft_identity(kvp_call *call, const kvp_slot *slot, kvp_key *draft, kvp_template a,
+                         kvp_template b, bool local, bool *ret_free_name);
+
+/** Another name for the draft, with a random ending; its id stays what it is. */
+CK_RV kvp_draft_rename(kvp_key *draft);
+
+/**
+ * Whether every attribute of the template will be what the new key's object of class @cls answers;
+ * generate_plan.h lists what is accepted whatever its value. @token_open: so is CKA_TOKEN.
+ */
+CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
+                      CK_OBJECT_CLASS cls, kvp_template t, bool token_open);
 
 #endif

@@ -22,22 +22,20 @@ static void note_key(kvp_call *call, const kvp_key *key)
 static kvp_status load_all(kvp_call *call, kvp_vault *vault, kvp_record_list *records)
 {
     size_t count = records->count;
-    KVP_CLEANUP(kvp_freep) const char **names = kvp_calloc(count, sizeof(*names));
-    KVP_CLEANUP(kvp_freep) const char **versions = kvp_calloc(count, sizeof(*versions));
-    KVP_CLEANUP(kvp_freep) kvp_key **keys = kvp_calloc(count, sizeof(*keys));
-    if (!names || !versions || !keys)
+    KVP_CLEANUP(kvp_freep) kvp_vault_read *reads = kvp_calloc(count, sizeof(*reads));
+    if (!reads)
         return kvp_error_set(&call->error, KVP_ERR_NO_MEMORY, "reading keys");
     for (size_t i = 0; i < count; i++)
-        names[i] = records->items[i]->name;
+        reads[i] = (kvp_vault_read){ KVP_KEYS, records->items[i]->name, NULL, NULL };
 
     kvp_read_time when = kvp_read_time_now();
     call->remote = true;
-    kvp_status st =
-        kvp_vault_key_get_many(vault, names, versions, count, &call->trace, keys, &call->error);
+    kvp_status st = kvp_vault_get_many(vault, reads, count, &call->trace, &call->error);
     for (size_t i = 0; i < count; i++) {
-        if (!keys[i])
+        if (!reads[i].result)
             continue;
-        kvp_status kept = kvp_record_set_loaded(records->items[i], keys[i], when);
+        kvp_key *key = (kvp_key *)reads[i].result;
+        kvp_status kept = kvp_record_set_loaded(records->items[i], key, when);
         if (st == KVP_OK && kept != KVP_OK)
             st = kvp_error_set(&call->error, kept, "keeping a key");
     }

@@ -131,8 +131,8 @@ static void note_missing_locked(kvp_object_store *store, const char *name, int64
 
 static int by_name(const void *a, const void *b)
 {
-    const kvp_key *const *x = a;
-    const kvp_key *const *y = b;
+    const kvp_entry *const *x = a;
+    const kvp_entry *const *y = b;
     return kvp_name_compare((*x)->name, (*y)->name);
 }
 
@@ -169,7 +169,7 @@ static void trash_free(kvp_record *trash)
 }
 
 /* Records for the shown items of @list, in its order; keys move out of the list. */
-static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int64_t start_ms,
+static kvp_status make_records(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms,
                                kvp_record ***ret, size_t *ret_count)
 {
     kvp_record **fresh = kvp_calloc(list->count + 1, sizeof(*fresh));
@@ -179,7 +179,7 @@ static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int6
     if (list->count > 1)
         qsort(list->items, list->count, sizeof(*list->items), by_name);
     for (size_t i = 0; i < list->count; i++) {
-        kvp_key *key = list->items[i];
+        kvp_key *key = (kvp_key *)list->items[i];
         if (!key->attributes.enabled || !kvp_config_vault_shows(store->slot->config, key->name))
             continue;
         if (count && kvp_name_compare(fresh[count - 1]->name, key->name) == 0)
@@ -226,12 +226,12 @@ static kvp_record *meet_locked(kvp_object_store *store, kvp_record *record, kvp_
     return record;
 }
 
-kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t start_ms)
+kvp_status kvp_store_merge(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms)
 {
     kvp_record **fresh = NULL;
     size_t fresh_count = 0;
     kvp_status st = make_records(store, list, start_ms, &fresh, &fresh_count);
-    kvp_key_list_clear(list);
+    kvp_entry_list_clear(list);
     if (st != KVP_OK)
         return st;
 

@@ -105,7 +105,7 @@ kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, co
  * Take in a whole listing that was begun at @start_ms. Empties @list. KVP_ERR_NO_MEMORY leaves the
  * store as it was.
  */
-kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t start_ms);
+kvp_status kvp_store_merge(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms);
 
 /** When a bundle was asked for. */
 typedef struct kvp_read_time {
@@ -145,6 +145,13 @@ kvp_status kvp_store_snapshot(kvp_object_store *store, bool token, bool sessions
                               kvp_record_list *ret);
 /** Pin the records that the last listing could not settle. */
 kvp_status kvp_store_unsettled(kvp_object_store *store, kvp_record_list *ret);
+
+/**
+ * Handles of the first @max token objects that match, beside any search of the application's
+ * (find.c).
+ */
+CK_RV kvp_find_handles(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
+                       CK_ULONG count, CK_OBJECT_HANDLE *ret, size_t max, size_t *ret_count);
 
 /* ---- reading (object_load.c) ---- */
 /** A loaded bundle for each of @records that lacks one, in parallel; some may stay without. */
