@@ -146,6 +146,7 @@ typedef struct kvp_certificate {
     char *key_id, *secret_id;  /**< `kid` and `sid`, or NULL */
     bool has_policy;           /**< the answer had one: that of a current version */
     bool exportable;           /**< the policy's word on the key; true while there is none */
+    int64_t policy_updated;    /**< Unix seconds; 0 = absent: when it was last changed */
 } kvp_certificate;
 void kvp_certificate_free(kvp_certificate *certificate);
 KVP_DEFINE_FREEP(kvp_certificate, kvp_certificate_free);

@@ -130,12 +130,17 @@ static kvp_status parse_der(const json_t *root, kvp_buf *ret, kvp_error *reterr)
 
 static kvp_status parse_policy(const json_t *root, kvp_certificate *certificate, kvp_error *reterr)
 {
-    json_t *policy = NULL, *key_props = NULL;
+    json_t *policy = NULL, *key_props = NULL, *attributes = NULL;
     kvp_status st = kvp_json_object(root, "", "policy", false, &policy, reterr);
 
     certificate->exportable = true;
     if (st == KVP_OK && policy)
         st = kvp_json_object(policy, "policy.", "key_props", false, &key_props, reterr);
+    if (st == KVP_OK && policy)
+        st = kvp_json_object(policy, "policy.", "attributes", false, &attributes, reterr);
+    if (st == KVP_OK && attributes)
+        st = kvp_json_int(attributes, "policy.attributes.", "updated", &certificate->policy_updated,
+                          reterr);
     if (st != KVP_OK || !key_props)
         return st;
     certificate->has_policy = true;

@@ -24,6 +24,12 @@ static kvp_status put_ulong(CK_ULONG value, kvp_buf *ret)
     return kvp_buf_append(ret, &value, sizeof(value));
 }
 
+/* A key may be a draft of what it will be: then it is in the view in the entry's stead. */
+static const kvp_entry *entry_of(const kvp_view *view)
+{
+    return view->key && !view->set ? &view->key->entry : view->entry;
+}
+
 kvp_status kvp_get_class(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
@@ -98,7 +104,12 @@ kvp_status kvp_get_destroyable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
 kvp_status kvp_get_label(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
-    return view->key ? kvp_key_label(view->key, ret) : KVP_ERR_NOT_FOUND;
+    const kvp_entry *entry = entry_of(view);
+    if (entry)
+        return kvp_entry_label(entry, ret);
+    return view->cert ? kvp_buf_append(ret, view->cert->common_name.data,
+                                       view->cert->common_name.len)
+                      : KVP_ERR_NOT_FOUND;
 }
 
 kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -107,8 +118,13 @@ kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_b
     if (view->set)
         return kvp_buf_append_fmt(ret, "session-%lu;type=%s", (unsigned long)view->handle,
                                   kvp_class_word(view->cls));
-    return kvp_buf_append_fmt(ret, "%s/%s;type=%s", view->key->name, view->key->version,
-                              kvp_class_word(view->cls));
+    const kvp_entry *entry = entry_of(view);
+    if (entry && view->cls == CKO_DATA)
+        return kvp_buf_append_fmt(ret, "%s;type=%s", entry->name, kvp_class_word(view->cls));
+    if (entry)
+        return kvp_buf_append_fmt(ret, "%s/%s;type=%s", entry->name, entry->version,
+                                  kvp_class_word(view->cls));
+    return view->cert ? kvp_issuer_unique_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
 CK_KEY_TYPE kvp_view_key_type(const kvp_view *view)
@@ -151,17 +167,10 @@ kvp_status kvp_get_key_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_bu
 kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
-    return view->key ? kvp_key_object_id(view->key, view->superseded && view->loaded, ret)
-                     : KVP_ERR_NOT_FOUND;
-}
-
-kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    (void)type;
-    const char *tag = view->key ? kvp_key_tag(view->key, KVP_TAG_SUBJECT) : NULL;
-    kvp_status st = tag ? kvp_base64url_decode(tag, strlen(tag), ret) : KVP_OK;
-    /* A tag that is no base64url is somebody's mistake: as if there were none. */
-    return st == KVP_ERR_PARSE ? KVP_OK : st;
+    const kvp_entry *entry = entry_of(view);
+    if (entry)
+        return kvp_entry_object_id(entry, view->superseded && entry->version[0], ret);
+    return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -228,8 +237,6 @@ kvp_status kvp_get_mechanisms(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_
     return KVP_OK;
 }
 
-/* CKA_SIGN_RECOVER is not here: no mechanism of ours gives its data back from the vault's
- * signature. */
 uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
 {
     static const struct {
@@ -238,6 +245,7 @@ uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
         unsigned who;
     } uses[] = {
         { CKA_SIGN, KVP_OP_SIGN, KVP_IS_PRIVATE | KVP_IS_SECRET },
+        { CKA_SIGN_RECOVER, KVP_OP_SIGN, KVP_IS_PRIVATE },
         { CKA_VERIFY, KVP_OP_VERIFY, KVP_IS_PUBLIC | KVP_IS_SECRET },
         { CKA_VERIFY_RECOVER, KVP_OP_VERIFY, KVP_IS_PUBLIC },
         { CKA_ENCRYPT, KVP_OP_ENCRYPT, KVP_IS_PUBLIC | KVP_IS_SECRET },
@@ -256,7 +264,7 @@ kvp_status kvp_get_usage(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *
     if (!view->key)
         return KVP_ERR_NOT_FOUND;
     uint32_t op = kvp_usage_op(view->cls, type);
-    bool recover = type == CKA_VERIFY_RECOVER;
+    bool recover = type == CKA_SIGN_RECOVER || type == CKA_VERIFY_RECOVER;
     bool can = true;
     switch (view->key->kty) {
     case KVP_KTY_RSA:
@@ -372,14 +380,33 @@ kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
 
 kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
-    if (!view->key)
+    const kvp_entry *entry = entry_of(view);
+    if (!entry)
         return KVP_ERR_NOT_FOUND;
+    const char *content_type = NULL;
     switch (type) {
     case CKA_KVP_KEY_ID:
-        return kvp_buf_append_str(ret, view->key->id);
+        return kvp_buf_append_str(ret, entry->id);
     case CKA_KVP_VERSION:
-        return kvp_buf_append_str(ret, view->key->version);
+        return kvp_buf_append_str(ret, entry->version);
+    case CKA_KVP_CONTENT_TYPE:
+        content_type = ((const kvp_secret *)entry)->content_type;
+        return content_type ? kvp_buf_append_str(ret, content_type) : KVP_ERR_NOT_FOUND;
     default:
-        return put_bool(view->key->hsm, ret);
+        return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
+}
+
+/* The one that was set, else that of the certificate of the key's version, where it has been read. */
+kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const char *tag = view->entry ? kvp_entry_tag(view->entry, KVP_TAG_SUBJECT) : NULL;
+    if (tag && tag[0]) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        if (st != KVP_ERR_PARSE)
+            return st; /* else somebody's mistake: as if there were none */
+    }
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

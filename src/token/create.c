@@ -27,7 +27,7 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
         return CKR_HOST_MEMORY;
     document->set = *set;
     *set = (kvp_attribute_set){ 0 };
-    kvp_record *record = kvp_record_new(store, NULL, document);
+    kvp_record *record = kvp_record_new(store, KVP_RECORD_SESSION, NULL, document);
     if (!record)
         return CKR_HOST_MEMORY;
     record->session = session->handle;
@@ -150,7 +150,7 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
         st = put_bool(set, CKA_COPYABLE, false);
     if (st == KVP_OK)
         st = put_bool(set, CKA_DESTROYABLE, false);
-    return st == KVP_OK ? kvp_record_new(store, NULL, KVP_STEAL(document)) : NULL;
+    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document)) : NULL;
 }
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
@@ -353,7 +353,7 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
         if (rv != CKR_OK)
             return rv;
     }
-    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE)
+    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE || cls == CKO_CERTIFICATE)
         return CKR_ATTRIBUTE_VALUE_INVALID;
     if (!token && cls == CKO_PRIVATE_KEY)
         return kvp_object_refuse(call, KVP_CALL_CREATE, "WrongPlace",

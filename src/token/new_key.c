@@ -80,7 +80,7 @@ CK_RV kvp_new_key(kvp_call *call, kvp_session *session, kvp_key *draft, bool fre
     if (key->kty == KVP_KTY_OCT && key->key_bits == 0)
         key->key_bits = draft->key_bits;
     kvp_record *record = NULL;
-    if (kvp_store_put(store, key, true, kvp_read_time_now(), &record) != KVP_OK)
+    if (kvp_store_put(store, &key->entry, true, kvp_read_time_now(), &record) != KVP_OK)
         return CKR_HOST_MEMORY;
     kvp_store_changed(store);
     if (!record)

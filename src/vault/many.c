@@ -84,6 +84,7 @@ static kvp_status take_list(job *j, const kvp_http_response *response, kvp_error
 
     if (response->status == 403 || response->status == 404) {
         j->listing->refused = response->status;
+        (void)kvp_vault_judge(response, &j->listing->error);
         j->settled = true;
         kvp_entry_list_clear(&j->listing->list);
         return KVP_OK;

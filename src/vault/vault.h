@@ -81,6 +81,7 @@ typedef struct kvp_vault_listing {
     const char *versions_of;  /**< NULL: current versions; else all versions of this name */
     kvp_entry_list list;      /**< zeroed before, cleared by the caller */
     int refused;              /**< 403 or 404 when the vault refused this list; else 0 */
+    kvp_error error;          /**< then: what it said */
 } kvp_vault_listing;
 /**
  * Read whole lists at once. A list that is refused (403), or that the service does not have (404),

@@ -214,6 +214,20 @@ kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *ver
     return answer(kvp_key_copy(key), ret, reterr);
 }
 
+kvp_status kvp_vault_get(kvp_vault *vault, kvp_collection collection, const char *name,
+                         const char *version, kvp_trace *trace, kvp_entry **ret, kvp_error *reterr)
+{
+    kvp_key *key = NULL;
+    if (collection != KVP_KEYS) {
+        fake_requests.gets++;
+        return http_error(reterr, 404, "NotFound");
+    }
+    kvp_status st = kvp_vault_key_get(vault, name, version, trace, &key, reterr);
+    if (st == KVP_OK)
+        *ret = &key->entry;
+    return st;
+}
+
 kvp_status kvp_vault_get_many(kvp_vault *vault, kvp_vault_read *reads, size_t count,
                               kvp_trace *trace, kvp_error *reterr)
 {
@@ -223,15 +237,14 @@ kvp_status kvp_vault_get_many(kvp_vault *vault, kvp_vault_read *reads, size_t co
     if (fails(reterr, &st))
         return st;
     for (size_t i = 0; i < count; i++)
-        (void)kvp_vault_key_get(vault, reads[i].name, reads[i].version, trace,
-                                (kvp_key **)&reads[i].result, &one);
+        (void)kvp_vault_get(vault, reads[i].collection, reads[i].name, reads[i].version, trace,
+                            &reads[i].result, &one);
     return KVP_OK;
 }
 
 kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace *trace,
                           kvp_entry_list *ret, kvp_error *reterr)
 {
-    (void)collection;
     (void)trace;
     kvp_status st;
     fake_requests.lists++;
@@ -239,7 +252,7 @@ kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace
         return st;
     if (vault->no_lists)
         return http_error(reterr, 403, "Forbidden");
-    for (size_t i = 0; i < vault->count; i++) {
+    for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
         if (vault->keys[i] != lookup(vault->keys[i]->name, NULL))
             continue;
         kvp_key *item = kvp_key_copy(vault->keys[i]);
@@ -257,6 +270,50 @@ kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace
             return kvp_error_set(reterr, st, "listing a key");
     }
     return KVP_OK;
+}
+
+kvp_status kvp_vault_versions(kvp_vault *vault, kvp_collection collection, const char *name,
+                              kvp_trace *trace, kvp_entry_list *ret, kvp_error *reterr)
+{
+    (void)trace;
+    kvp_status st;
+    fake_requests.lists++;
+    if (fails(reterr, &st))
+        return st;
+    for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
+        if (kvp_name_compare(vault->keys[i]->name, name) != 0)
+            continue;
+        kvp_key *item = kvp_key_copy(vault->keys[i]);
+        if (!item || kvp_entry_list_take(ret, &item->entry) != KVP_OK)
+            return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "listing a key");
+    }
+    return KVP_OK;
+}
+
+kvp_status kvp_vault_list_many(kvp_vault *vault, kvp_vault_listing *listings, size_t count,
+                               kvp_trace *trace, kvp_error *reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        kvp_vault_listing *l = &listings[i];
+        kvp_status st = l->versions_of ? kvp_vault_versions(vault, l->collection, l->versions_of,
+                                                            trace, &l->list, reterr)
+                                       : kvp_vault_list(vault, l->collection, trace, &l->list,
+                                                        reterr);
+        if (st == KVP_ERR_HTTP && reterr->http_status == 403) {
+            l->refused = 403;
+            l->error = *reterr;
+        } else if (st != KVP_OK) {
+            return st;
+        }
+    }
+    return KVP_OK;
+}
+
+kvp_status kvp_vault_secret_get(kvp_vault *vault, const char *name, const char *version,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr)
+{
+    (void)vault, (void)name, (void)version, (void)trace, (void)ret;
+    return http_error(reterr, 404, "SecretNotFound");
 }
 
 static void take_tags(kvp_key *key, const kvp_tag *tags, size_t count)
