@@ -17,7 +17,7 @@ static CK_BBOOL yes = CK_TRUE;
 static CK_OBJECT_HANDLE found[600];
 
 #define MAX KVP_ARRAY_LEN(found)
-#define PROFILES 1 /* objects of every token */
+#define PROFILES 3 /* objects of every token */
 #define FIND(attrs) fake_find(token, (attrs), KVP_ARRAY_LEN(attrs), found, MAX)
 
 static void setup(void)
@@ -164,16 +164,20 @@ START_TEST(disabled_and_hidden_keys_are_not_shown)
 }
 END_TEST
 
-START_TEST(a_token_tells_its_profile_without_a_request)
+START_TEST(a_token_tells_its_profiles_without_a_request)
 {
+    static const CK_PROFILE_ID ids[PROFILES] = { CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER,
+                                                 CKP_AUTHENTICATION_TOKEN };
     CK_OBJECT_CLASS profile_class = CKO_PROFILE;
     CK_PROFILE_ID id = CKP_INVALID_ID;
     kvp_call call = fake_call();
     CK_ATTRIBUTE label[] = { ATTR_TEXT(CKA_LABEL, "mine") };
     CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, profile_class), ATTR_VALUE(CKA_TOKEN, yes) };
     ck_assert_uint_eq(FIND(attrs), PROFILES);
-    fake_get(token, found[0], CKA_PROFILE_ID, &id, sizeof(id));
-    ck_assert_uint_eq(id, CKP_BASELINE_PROVIDER);
+    for (size_t i = 0; i < PROFILES; i++) {
+        fake_get(token, found[i], CKA_PROFILE_ID, &id, sizeof(id));
+        ck_assert_uint_eq(id, ids[i]);
+    }
     ck_assert_rv(kvp_object_destroy(&call, &token->session, found[0]), CKR_ACTION_PROHIBITED);
     ck_assert_rv(kvp_object_set_attributes(&call, &token->session, found[0], label, 1),
                  CKR_ACTION_PROHIBITED);
@@ -491,7 +495,7 @@ int main(void)
     tcase_add_test(tc, a_template_that_needs_documents_reads_them_in_one_batch);
     tcase_add_test(tc, documents_are_kept_while_the_list_shows_nothing_new);
     tcase_add_test(tc, disabled_and_hidden_keys_are_not_shown);
-    tcase_add_test(tc, a_token_tells_its_profile_without_a_request);
+    tcase_add_test(tc, a_token_tells_its_profiles_without_a_request);
     tcase_add_test(tc, impossible_templates_make_no_request);
     suite_add_tcase(suite, tc);
     tc = tcase_create("exact");
