@@ -173,22 +173,6 @@ kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret
     return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
-/* What the application gave the key stands in a tag; else that of the certificate of the key's
- * version, where it has been read. */
-kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    (void)type;
-    const char *tag = view->key ? kvp_key_tag(view->key, KVP_TAG_SUBJECT) : NULL;
-    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
-    if (tag) {
-        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
-        /* A tag that is no base64url is somebody's mistake: as if there were none. */
-        if (st != KVP_ERR_PARSE)
-            return st;
-    }
-    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
-}
-
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     if (!view->key)
@@ -253,8 +237,6 @@ kvp_status kvp_get_mechanisms(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_
     return KVP_OK;
 }
 
-/* CKA_SIGN_RECOVER is not here: no mechanism of ours gives its data back from the vault's
- * signature. */
 uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
 {
     static const struct {
@@ -263,6 +245,7 @@ uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
         unsigned who;
     } uses[] = {
         { CKA_SIGN, KVP_OP_SIGN, KVP_IS_PRIVATE | KVP_IS_SECRET },
+        { CKA_SIGN_RECOVER, KVP_OP_SIGN, KVP_IS_PRIVATE },
         { CKA_VERIFY, KVP_OP_VERIFY, KVP_IS_PUBLIC | KVP_IS_SECRET },
         { CKA_VERIFY_RECOVER, KVP_OP_VERIFY, KVP_IS_PUBLIC },
         { CKA_ENCRYPT, KVP_OP_ENCRYPT, KVP_IS_PUBLIC | KVP_IS_SECRET },
@@ -281,7 +264,7 @@ kvp_status kvp_get_usage(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *
     if (!view->key)
         return KVP_ERR_NOT_FOUND;
     uint32_t op = kvp_usage_op(view->cls, type);
-    bool recover = type == CKA_VERIFY_RECOVER;
+    bool recover = type == CKA_SIGN_RECOVER || type == CKA_VERIFY_RECOVER;
     bool can = true;
     switch (view->key->kty) {
     case KVP_KTY_RSA:
@@ -412,4 +395,18 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
     default:
         return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
+}
+
+/* The one that was set, else that of the certificate of the key's version, where it has been read. */
+kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const char *tag = view->entry ? kvp_entry_tag(view->entry, KVP_TAG_SUBJECT) : NULL;
+    if (tag && tag[0]) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        if (st != KVP_ERR_PARSE)
+            return st; /* else somebody's mistake: as if there were none */
+    }
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

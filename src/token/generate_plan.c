@@ -188,7 +188,7 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
     rv = kvp_draft_check(call, slot, draft, CKO_SECRET_KEY, attrs, false);
     /* A key of the other type would come out: AES without an AES use, or a generic secret with one.
      */
-    kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .key = draft, .loaded = true };
+    kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .entry = &draft->entry, .key = draft, .loaded = true };
     if (rv == CKR_OK && kvp_view_key_type(&view) != (aes ? CKK_AES : CKK_GENERIC_SECRET))
         rv = CKR_TEMPLATE_INCONSISTENT;
     if (rv != CKR_OK)

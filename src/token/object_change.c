@@ -19,7 +19,7 @@
 
 /* ---- C_SetAttributeValue ---- */
 
-/* §4.4, §4.8 to §4.10: these may change in one direction, on objects that are ours to change. */
+/* §4.4, §4.8 to §4.10: these may change in one direction. */
 static bool is_one_way(const CK_ATTRIBUTE *attr, const kvp_view *view)
 {
     bool value = kvp_template_bool(attr, 1, attr->type, false);
@@ -38,11 +38,15 @@ static bool is_one_way(const CK_ATTRIBUTE *attr, const kvp_view *view)
 static CK_RV check_changes(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULONG count)
 {
     CK_RV rv = kvp_template_check(attrs, count, kvp_view_who(view), ~0U, 0);
+    /* What other objects have and this one has not is no attribute of it (§5.7.6). */
+    for (CK_ULONG i = 0; rv == CKR_TEMPLATE_INCONSISTENT && i < count; i++)
+        if (!kvp_attribute_row_find(attrs[i].type, kvp_view_who(view)))
+            return CKR_ATTRIBUTE_TYPE_INVALID;
     if (rv != CKR_OK)
-        return rv == CKR_TEMPLATE_INCONSISTENT ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
+        return rv;
     for (CK_ULONG i = 0; i < count; i++) {
         const kvp_attribute_row *row = kvp_attribute_row_find(attrs[i].type, kvp_view_who(view));
-        if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !(view->set && is_one_way(&attrs[i], view)))
+        if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !is_one_way(&attrs[i], view))
             return CKR_ATTRIBUTE_READ_ONLY;
     }
     return CKR_OK;
@@ -96,12 +100,13 @@ static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
     kvp_draft_usage(now->cls, attrs, count, &on, &off);
     draft->ops = (draft->ops & ~off) | on;
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = kvp_draft_apply(draft, &attrs[i]);
+        CK_RV rv = kvp_draft_apply(&draft->entry, &attrs[i]);
         if (rv != CKR_OK)
             return rv;
     }
     kvp_view then = *now;
     then.key = draft;
+    then.entry = &draft->entry;
     then.document = NULL;
     for (CK_ULONG i = 0; i < count; i++)
         if (!kvp_attribute_matches(&then, &attrs[i]))

@@ -11,7 +11,7 @@
 
 #define DAY_SECONDS 86400
 
-static void remove_tag(kvp_key *draft, const char *name)
+static void remove_tag(kvp_entry *draft, const char *name)
 {
     for (size_t i = 0; i < draft->tag_count; i++) {
         if (strcmp(draft->tags[i].name, name) != 0)
@@ -25,7 +25,7 @@ static void remove_tag(kvp_key *draft, const char *name)
     }
 }
 
-kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value)
+kvp_status kvp_draft_set_tag(kvp_entry *draft, const char *name, const char *value)
 {
     remove_tag(draft, name);
     if (!value)
@@ -44,32 +44,41 @@ kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value
     return KVP_OK;
 }
 
-static bool is_name(const kvp_key *draft, const CK_ATTRIBUTE *attr)
+static bool is_name(const kvp_entry *draft, const CK_ATTRIBUTE *attr)
 {
     return draft->name && strlen(draft->name) == attr->ulValueLen &&
            memcmp(draft->name, attr->pValue, attr->ulValueLen) == 0;
 }
 
-static CK_RV put_tag(kvp_key *draft, const char *name, const char *value)
+static CK_RV put_tag(kvp_entry *draft, const char *name, const char *value)
 {
     return kvp_draft_set_tag(draft, name, value) == KVP_OK ? CKR_OK : CKR_HOST_MEMORY;
 }
 
-static CK_RV apply_label(kvp_key *draft, const CK_ATTRIBUTE *attr)
+/* Text in a tag; empty text is none. */
+static CK_RV apply_text(kvp_entry *draft, const char *name, const CK_ATTRIBUTE *attr)
+{
+    if (attr->ulValueLen == 0)
+        return put_tag(draft, name, NULL);
+    if (attr->ulValueLen > KVP_TAG_VALUE_MAX || !kvp_text_is_valid(attr->pValue, attr->ulValueLen))
+        return CKR_ATTRIBUTE_VALUE_INVALID;
+    KVP_CLEANUP(kvp_freep) char *value = kvp_strndup(attr->pValue, attr->ulValueLen);
+    return value ? put_tag(draft, name, value) : CKR_HOST_MEMORY;
+}
+
+static CK_RV apply_label(kvp_entry *draft, const CK_ATTRIBUTE *attr)
 {
     if (is_name(draft, attr))
         return put_tag(draft, KVP_TAG_LABEL, NULL);
-    if (attr->ulValueLen == 0 || attr->ulValueLen > KVP_TAG_VALUE_MAX ||
-        !kvp_text_is_valid(attr->pValue, attr->ulValueLen))
-        return CKR_ATTRIBUTE_VALUE_INVALID;
-    KVP_CLEANUP(kvp_freep) char *value = kvp_strndup(attr->pValue, attr->ulValueLen);
-    return value ? put_tag(draft, KVP_TAG_LABEL, value) : CKR_HOST_MEMORY;
+    return attr->ulValueLen ? apply_text(draft, KVP_TAG_LABEL, attr) : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
-/* Bytes in a tag, as base64url. */
-static CK_RV put_bytes(kvp_key *draft, const char *name, const CK_ATTRIBUTE *attr)
+/* Bytes in a tag, as base64url; none are no tag. */
+static CK_RV apply_bytes(kvp_entry *draft, const char *name, const CK_ATTRIBUTE *attr)
 {
     KVP_CLEANUP(kvp_buf_clear) kvp_buf text = KVP_BUF_INIT(KVP_TAG_VALUE_MAX);
+    if (attr->ulValueLen == 0)
+        return put_tag(draft, name, NULL);
     switch (kvp_base64url_encode(attr->pValue, attr->ulValueLen, &text)) {
     case KVP_OK:
         return put_tag(draft, name, kvp_buf_str(&text));
@@ -80,17 +89,11 @@ static CK_RV put_bytes(kvp_key *draft, const char *name, const CK_ATTRIBUTE *att
     }
 }
 
-static CK_RV apply_id(kvp_key *draft, const CK_ATTRIBUTE *attr)
+static CK_RV apply_id(kvp_entry *draft, const CK_ATTRIBUTE *attr)
 {
     if (is_name(draft, attr) && attr->ulValueLen <= KVP_ID_MAX)
         return put_tag(draft, KVP_TAG_ID, NULL);
-    return attr->ulValueLen ? put_bytes(draft, KVP_TAG_ID, attr) : CKR_ATTRIBUTE_VALUE_INVALID;
-}
-
-static CK_RV apply_subject(kvp_key *draft, const CK_ATTRIBUTE *attr)
-{
-    return attr->ulValueLen ? put_bytes(draft, KVP_TAG_SUBJECT, attr)
-                            : put_tag(draft, KVP_TAG_SUBJECT, NULL);
+    return attr->ulValueLen ? apply_bytes(draft, KVP_TAG_ID, attr) : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
 /* A key is good from the first second of its start date to the last of its end date. */
@@ -105,7 +108,7 @@ static CK_RV apply_date(const CK_ATTRIBUTE *attr, int64_t end_of_day, int64_t *s
     return *seconds > 0 ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
 }
 
-CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr)
+CK_RV kvp_draft_apply(kvp_entry *draft, const CK_ATTRIBUTE *attr)
 {
     switch (attr->type) {
     case CKA_LABEL:
@@ -113,7 +116,11 @@ CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr)
     case CKA_ID:
         return apply_id(draft, attr);
     case CKA_SUBJECT:
-        return apply_subject(draft, attr);
+        return apply_bytes(draft, KVP_TAG_SUBJECT, attr);
+    case CKA_APPLICATION:
+        return apply_text(draft, KVP_TAG_APPLICATION, attr);
+    case CKA_OBJECT_ID:
+        return apply_bytes(draft, KVP_TAG_OBJECT_ID, attr);
     case CKA_START_DATE:
         return apply_date(attr, 0, &draft->attributes.not_before);
     case CKA_END_DATE:
@@ -156,22 +163,29 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     }
 }
 
-CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
-                           CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
+CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t, bool token_open)
 {
-    kvp_view view = { .slot = slot, .cls = cls, .key = draft, .loaded = true };
     for (CK_ULONG i = 0; i < t.count; i++) {
         const CK_ATTRIBUTE *attr = &t.attrs[i];
         if (is_lenient(attr) || (attr->type == CKA_TOKEN && token_open) ||
-            kvp_attribute_matches(&view, attr))
+            kvp_attribute_matches(view, attr))
             continue;
         CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
-                                     "a key in the vault cannot have the value asked for in %s",
+                                     "an object in the vault cannot have the value asked for in %s",
                                      kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
                                                                     : rv;
     }
     return CKR_OK;
+}
+
+CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
+                      CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
+{
+    const kvp_view view = {
+        .slot = slot, .cls = cls, .entry = &draft->entry, .key = draft, .loaded = true
+    };
+    return kvp_draft_check_view(call, &view, t, token_open);
 }
 
 /* The non-empty value of @type that the templates give; they may not give two different ones. */
@@ -222,7 +236,7 @@ CK_RV kvp_draft_rename(kvp_key *draft)
     draft->name = kvp_strdup(name);
     if (!draft->name)
         return CKR_HOST_MEMORY;
-    return kvp_key_tag(draft, KVP_TAG_ID) ? CKR_OK : kvp_draft_apply(draft, &id);
+    return kvp_key_tag(draft, KVP_TAG_ID) ? CKR_OK : kvp_draft_apply(&draft->entry, &id);
 }
 
 CK_RV kvp_draft_identity(kvp_call *call, const kvp_slot *slot, kvp_key *draft, kvp_template a,
@@ -239,10 +253,10 @@ CK_RV kvp_draft_identity(kvp_call *call, const kvp_slot *slot, kvp_key *draft, k
     *ret_free_name = rv == CKR_OK && !found[0];
     for (size_t i = 0; i < KVP_ARRAY_LEN(types) && rv == CKR_OK; i++)
         if (found[i])
-            rv = kvp_draft_apply(draft, found[i]);
+            rv = kvp_draft_apply(&draft->entry, found[i]);
     if (rv != CKR_OK)
         return rv;
-    if (local && kvp_draft_set_tag(draft, KVP_TAG_LOCAL, "yes") != KVP_OK)
+    if (local && kvp_draft_set_tag(&draft->entry, KVP_TAG_LOCAL, "yes") != KVP_OK)
         return CKR_HOST_MEMORY;
     if (!kvp_config_vault_shows(slot->config, draft->name))
         return kvp_object_refuse(call, KVP_CALL_CREATE, "HiddenName",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vault key as it shall be: a kvp_key that templates are written into, before the vault is asked
- * to make it so. The draft, seen through the attribute rows, then tells whether every attribute
- * that the application gave will really have that value; where not, nothing is sent. Pure.
+ * An entry of the vault as it shall be: one that templates are written into, before the vault is
+ * asked to make it so. The draft, seen through the attribute rows, then tells whether every
+ * attribute that the application gave will really have that value; where not, nothing is sent. Pure.
  */
 #ifndef KVP_TOKEN_OBJECT_DRAFT_H
 #define KVP_TOKEN_OBJECT_DRAFT_H
@@ -13,18 +13,16 @@
 /** Longest value of a tag in the service. */
 #define KVP_TAG_VALUE_MAX 256
 
-/** Tag with CKA_SUBJECT, base64url of the name's DER. */
-#define KVP_TAG_SUBJECT "pkcs11-subject"
-
 /** Set a tag, or take it off (@value NULL). KVP_ERR_NO_MEMORY. */
-kvp_status kvp_draft_set_tag(kvp_key *draft, const char *name, const char *value);
+kvp_status kvp_draft_set_tag(kvp_entry *draft, const char *name, const char *value);
 
 /**
- * CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE into @draft; other attributes are left alone. A
- * label or id that is the key's name needs no tag. CKR_ATTRIBUTE_VALUE_INVALID for what no tag can
- * hold, or a date that cannot be taken off again; CKR_HOST_MEMORY.
+ * CKA_LABEL, CKA_ID, CKA_SUBJECT, CKA_START_DATE, CKA_END_DATE, CKA_APPLICATION and CKA_OBJECT_ID
+ * into @draft; other attributes are left alone. A label or id that is the entry's name needs no tag.
+ * CKR_ATTRIBUTE_VALUE_INVALID for what no tag can hold, or a date that cannot be taken off again;
+ * CKR_HOST_MEMORY.
  */
-CK_RV kvp_draft_apply(kvp_key *draft, const CK_ATTRIBUTE *attr);
+CK_RV kvp_draft_apply(kvp_entry *draft, const CK_ATTRIBUTE *attr);
 
 /** Usage attributes of a template for class @cls: those TRUE into @on, those FALSE into @off
  * (KVP_OP_ bits). */
@@ -55,5 +53,8 @@ CK_RV kvp_draft_rename(kvp_key *draft);
  */
 CK_RV kvp_draft_check(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
                       CK_OBJECT_CLASS cls, kvp_template t, bool token_open);
+
+/** The same for any object that a draft is seen as. */
+CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t, bool token_open);
 
 #endif

@@ -23,6 +23,7 @@
 #define KVP_TAG_LABEL "pkcs11-label" /**< CKA_LABEL, UTF-8 */
 #define KVP_TAG_ID "pkcs11-id"       /**< CKA_ID, base64url */
 #define KVP_TAG_LOCAL "pkcs11-local" /**< "yes": the vault generated the key for us (CKA_LOCAL) */
+#define KVP_TAG_SUBJECT "pkcs11-subject" /**< CKA_SUBJECT of a key, base64url of the name's DER */
 #define KVP_TAG_APPLICATION "pkcs11-application" /**< CKA_APPLICATION of a data object, UTF-8 */
 #define KVP_TAG_OBJECT_ID "pkcs11-object-id"     /**< CKA_OBJECT_ID of a data object, base64url */
 /** What a secret is beside text: "certificate", of KVP_TYPE_CERTIFICATE; "data", of KVP_TYPE_BYTES. */

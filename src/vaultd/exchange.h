@@ -100,6 +100,13 @@ kvp_exchange *kvp_exchange_new(const kvp_daemon *daemon);
 void kvp_exchange_free(kvp_exchange *ex);
 KVP_DEFINE_FREEP(kvp_exchange, kvp_exchange_free);
 
+/**
+ * Fill the upper half of @ex as one of the daemon's own, or of an administrator's who holds the
+ * data directory: from nobody, from nowhere, authenticated. False: no memory.
+ */
+bool kvp_exchange_make_own(kvp_exchange *ex, const char *method, const char *target,
+                           const char *host);
+
 /** Read base_url, segments and query from target and host. False: no memory, or a malformed escape.
  */
 bool kvp_exchange_parse(kvp_exchange *ex);

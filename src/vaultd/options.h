@@ -27,6 +27,8 @@ typedef enum kvp_option {
     KVP_OPTION_CONTENT_TYPE,
     KVP_OPTION_FORCE,  /**< a flag */
     KVP_OPTION_FOLLOW, /**< a flag */
+    KVP_OPTION_RECOVERY_LEVEL,
+    KVP_OPTION_RECOVERABLE_DAYS,
     KVP_OPTION_COUNT
 } kvp_option;
 #define KVP_IDENTITIES_MAX 8
