@@ -78,10 +78,12 @@ kvp_status kvp_get_private(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf
     return put_bool(kvp_slot_needs_login(view->slot), ret);
 }
 
-/* The key of a certificate follows the certificate; the service refuses to change or delete it. */
+/* The key of a certificate follows the certificate; the service refuses to change or delete it. An
+ * issuer is no entry of its own. */
 static bool can_change(const kvp_view *view)
 {
-    return !view->slot->config->read_only && view->key && !view->key->managed;
+    const kvp_entry *entry = entry_of(view);
+    return !view->slot->config->read_only && entry && !entry->managed;
 }
 
 kvp_status kvp_get_modifiable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -386,6 +388,8 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
         return KVP_ERR_NOT_FOUND;
     const char *content_type = NULL;
     switch (type) {
+    case CKA_KVP_ENABLED:
+        return put_bool(entry->attributes.enabled, ret);
     case CKA_KVP_KEY_ID:
         return kvp_buf_append_str(ret, entry->id);
     case CKA_KVP_VERSION:
@@ -402,7 +406,8 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
 kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
-    const char *tag = view->entry ? kvp_entry_tag(view->entry, KVP_TAG_SUBJECT) : NULL;
+    const kvp_entry *entry = entry_of(view);
+    const char *tag = entry ? kvp_entry_tag(entry, KVP_TAG_SUBJECT) : NULL;
     if (tag && tag[0]) {
         kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
         if (st != KVP_ERR_PARSE)
