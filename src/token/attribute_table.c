@@ -86,7 +86,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, 0, NONE, kvp_get_mechanisms),
 
     /* public and private keys (§4.8, §4.9) */
-    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_key_subject),
+    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_subject),
     ROW(CKA_PUBLIC_KEY_INFO, BYTES, PUBLIC_OR_PRIVATE, 0, NONE, kvp_get_public_key_info),
     ROW(CKA_ENCRYPT, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
     ROW(CKA_VERIFY, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),

@@ -175,6 +175,23 @@ kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret
     return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
+/* What the application gave the key stands in a tag; else that of the certificate of the key's
+ * version, where it has been read. */
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const kvp_entry *entry = entry_of(view);
+    const char *tag = entry ? kvp_entry_tag(entry, KVP_TAG_SUBJECT) : NULL;
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    if (tag) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        /* A tag that is no base64url is somebody's mistake: as if there were none. */
+        if (st != KVP_ERR_PARSE)
+            return st;
+    }
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
+}
+
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     if (!view->key)
@@ -400,19 +417,4 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
     default:
         return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
-}
-
-/* The one that was set, else that of the certificate of the key's version, where it has been read. */
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    (void)type;
-    const kvp_entry *entry = entry_of(view);
-    const char *tag = entry ? kvp_entry_tag(entry, KVP_TAG_SUBJECT) : NULL;
-    if (tag && tag[0]) {
-        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
-        if (st != KVP_ERR_PARSE)
-            return st; /* else somebody's mistake: as if there were none */
-    }
-    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
-    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

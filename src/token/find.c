@@ -264,7 +264,7 @@ static bool wants_issuers(const search *s)
     const CK_ATTRIBUTE *id = kvp_template_find(s->base.attrs, s->base.attr_count, CKA_ID);
     if (id && id->ulValueLen != KVP_ID_HASH_LEN)
         return false;
-    return !s->base.plan.exact || !s->matched;
+    return s->base.plan.issuer || !s->base.plan.exact || !s->matched;
 }
 
 static CK_RV find_issuers(search *s)

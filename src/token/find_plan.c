@@ -112,6 +112,7 @@ static void plan_certain(const kvp_slot *slot, const CK_ATTRIBUTE *attr, kvp_fin
         known = kvp_key_ref_from_unique_id(attr->pValue, attr->ulValueLen, &ref, &cls);
         if (!known && is_issuer_id(attr)) {
             plan->who &= KVP_IS_CERTIFICATE;
+            plan->issuer = true;
             return;
         }
         if (known)

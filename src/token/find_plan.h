@@ -29,6 +29,7 @@ typedef struct kvp_find_plan {
     unsigned documents; /**< kinds for which matching needs bundles */
     unsigned collections; /**< that can have such objects, as bits (object_store.h) */
     bool exact;         /**< the template has a label or an id */
+    bool issuer;  /**< the template has the CKA_UNIQUE_ID of an issuer */
     bool certain; /**< refs[0] is the only one that can match (CKA_UNIQUE_ID, CKA_KVP_KEY_ID) */
     kvp_key_ref refs[KVP_FIND_REFS]; /**< what the template can name, the likeliest first */
     size_t ref_count;

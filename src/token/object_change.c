@@ -260,6 +260,8 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
 
 static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
 {
+    if (!view->key)
+        return CKR_ACTION_PROHIBITED;
     if (view->cls == CKO_PUBLIC_KEY)
         return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
                                  "a public key cannot be destroyed without its private key");

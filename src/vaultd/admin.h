@@ -13,6 +13,7 @@ typedef struct kvp_admin {
     kvp_store *store;
     kvp_vault_info vault; /**< of --vault, else the default one */
     bool vault_given;
+    bool needs_token; /**< what is asked for may live in the data directory's token */
     FILE *out;
 } kvp_admin;
 

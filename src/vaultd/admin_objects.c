@@ -10,6 +10,7 @@
 #include "vaultd/exchange.h"
 #include "vaultd/files.h"
 #include "vaultd/pem_jwk.h"
+#include "vaultd/token_home.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -60,6 +61,10 @@ static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
         status = kvp_usage_log_open(log, &daemon->log, reterr);
     if (status == KVP_OK && !(daemon->cache = kvp_key_cache_new(CACHED_KEYS)))
         status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
+    if (status == KVP_OK && admin->needs_token)
+        status = kvp_token_home_reopen(admin->store, admin->options, &daemon->token, reterr);
+    if (status == KVP_OK)
+        kvp_key_cache_use_token(daemon->cache, daemon->token);
     kvp_free(log);
     return status;
 }
@@ -67,6 +72,7 @@ static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
 static void end(kvp_daemon *daemon)
 {
     kvp_key_cache_free(daemon->cache);
+    kvp_token_close(daemon->token);
     kvp_usage_log_close(daemon->log);
 }
 
@@ -207,6 +213,12 @@ kvp_status kvp_admin_delete(kvp_admin *admin, kvp_error *reterr)
     return act(admin, "DELETE", "", NULL, false, reterr);
 }
 
+/* Whether a new key of type @kty, NULL if none was named, is one that a token keeps. */
+static bool is_hsm_type(const kvp_admin *admin, const char *kty)
+{
+    return admin->vault.kind == KVP_VAULT_HSM || (kty && strchr(kty, '-'));
+}
+
 kvp_status kvp_admin_key_create(kvp_admin *admin, kvp_error *reterr)
 {
     const kvp_options *options = admin->options;
@@ -225,6 +237,7 @@ kvp_status kvp_admin_key_create(kvp_admin *admin, kvp_error *reterr)
     }
     if (crv)
         json_object_set_new(body, "crv", json_string(crv));
+    admin->needs_token = is_hsm_type(admin, kty);
     return act(admin, "POST", "/create", body, true, reterr);
 }
 
@@ -245,6 +258,7 @@ kvp_status kvp_admin_key_import(kvp_admin *admin, kvp_error *reterr)
         return status;
     if (kty)
         json_object_set_new(jwk, "kty", json_string(kty));
+    admin->needs_token = is_hsm_type(admin, kty);
     return act(admin, "PUT", "", json_pack("{s:o}", "key", jwk), true, reterr);
 }
 

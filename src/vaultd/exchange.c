@@ -37,8 +37,13 @@ void kvp_exchange_free(kvp_exchange *ex)
         return;
     if (ex->authorization)
         kvp_wipe(ex->authorization, strlen(ex->authorization));
-    char *owned[] = { ex->method,        ex->target,     ex->host,
-                      ex->authorization, ex->user_agent, ex->client_request_id,
+    char *owned[] = { ex->method,
+                      ex->target,
+                      ex->host,
+                      ex->authorization,
+                      ex->accept,
+                      ex->user_agent,
+                      ex->client_request_id,
                       ex->parts };
     for (size_t i = 0; i < KVP_ARRAY_LEN(owned); i++)
         kvp_free(owned[i]);

@@ -35,9 +35,10 @@ typedef struct kvp_daemon {
     size_t host_count;
     unsigned port;
     int token_lifetime_s;
-    kvp_token *token;       /**< home of -HSM keys; NULL = they live as the others do */
-    kvp_faults *faults;     /**< NULL = none can be ordered */
-    kvp_throttle *throttle; /**< NULL = nothing is throttled */
+    int certificate_delay_s; /**< how long a self-signed certificate stays in progress */
+    kvp_token *token;        /**< home of -HSM keys; NULL = they live as the others do */
+    kvp_faults *faults;      /**< NULL = none can be ordered */
+    kvp_throttle *throttle;  /**< NULL = nothing is throttled */
 } kvp_daemon;
 
 typedef struct kvp_route kvp_route;
@@ -53,6 +54,7 @@ typedef struct kvp_exchange {
     char *target;        /**< path and query as they stood in the request line */
     char *host;          /**< Host */
     char *authorization; /**< wiped with the exchange */
+    char *accept;        /**< Accept */
     char *user_agent;
     char *client_request_id;
     char peer[64]; /**< the client's address */
@@ -78,8 +80,9 @@ typedef struct kvp_exchange {
     char assignment[KVP_UUID_SIZE]; /**< what authorized it */
 
     /* What goes back. */
-    int status;    /**< 0 until decided */
-    kvp_buf reply; /**< a secret buffer: plaintexts pass through it */
+    int status;               /**< 0 until decided */
+    const char *content_type; /**< constant text; NULL = JSON */
+    kvp_buf reply;            /**< a secret buffer: plaintexts pass through it */
     struct {
         const char *name;
         char *value;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Deletion of keys and the way back (wire reference, section 3, "Life of a deleted object"). */
+#include "vaultd/keeper.h"
 #include "vaultd/key_doc.h"
 #include "vaultd/note.h"
 #include "vaultd/routes.h"
@@ -68,5 +69,6 @@ void kvp_keys_purge(kvp_exchange *ex)
         return;
     }
     kvp_key_cache_empty(ex->daemon->cache);
+    kvp_keeper_sweep(ex->daemon);
     ex->status = 204;
 }

@@ -49,6 +49,8 @@ static kvp_status rotate(const kvp_daemon *daemon, const kvp_vault_info *vault,
         record->expires = kvp_duration_apply(now, &expiry, 1);
     kvp_rotation_policy_clear(&policy);
     record->created = record->updated = now;
+    kvp_free(record->public_json);
+    record->public_json = NULL; /* of the old one */
     return kvp_key_store_version(daemon, vault, record, fresh, reterr);
 }
 

@@ -44,6 +44,7 @@ typedef struct kvp_options {
     bool kind_given;
     kvp_vault_kind kind;
     int token_lifetime_s;
+    int certificate_delay_s; /**< how long a self-signed certificate stays in progress */
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
     const char *values[KVP_OPTION_COUNT]; /**< NULL = not given; a flag that was given is "" */

@@ -134,6 +134,14 @@ void kvp_path_id(const kvp_exchange *ex, char *dst, size_t size)
     snprintf(dst, size, "%s%s%.200s", ex->name, version ? "/" : "", ex->version);
 }
 
+bool kvp_name_is_taken(kvp_exchange *ex, kvp_object_kind kind)
+{
+    kvp_object_state state;
+
+    return kvp_store_object_state(ex->daemon->store, &ex->daemon->vault, kind, ex->name, &state,
+                                  NULL) == KVP_OK;
+}
+
 void kvp_secret_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *error)
 {
     char name[400];
@@ -144,8 +152,9 @@ void kvp_secret_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *
     }
     kvp_path_id(ex, name, sizeof(name));
     kvp_refuse(ex,
-               state == KVP_KEY_LIVE ? KVP_REFUSE_SECRET_NOT_FOUND
-                                     : KVP_REFUSE_DELETED_SECRET_NOT_FOUND,
+               state == KVP_KEY_LIVE || !kvp_name_is_taken(ex, KVP_OBJECT_SECRET)
+                   ? KVP_REFUSE_SECRET_NOT_FOUND
+                   : KVP_REFUSE_DELETED_SECRET_NOT_FOUND,
                name);
 }
 

@@ -31,6 +31,9 @@ bool kvp_json_add_deletion(const kvp_exchange *ex, json_t *object, const char *c
                            const char *name, int64_t deleted, int64_t purge);
 /** `NAME[/VERSION]` of the path, cut to size, for refusals. */
 void kvp_path_id(const kvp_exchange *ex, char *dst, size_t size);
+/** Whether the path's name stands for anything, living or deleted: of one that does not a vault
+ * says the same, whether it was looked for among the deleted ones or not (recorded). */
+bool kvp_name_is_taken(kvp_exchange *ex, kvp_object_kind kind);
 /** Purge what is due; failure is noted for the operator only. */
 void kvp_purge_due(kvp_exchange *ex);
 

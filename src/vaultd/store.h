@@ -153,8 +153,8 @@ typedef struct kvp_grant {
     kvp_principal principal; /**< without secret_digest */
     char audience[256];
     int64_t expires_ms;
-    kvp_assignment assignments[KVP_ASSIGNMENTS_MAX];
     size_t assignment_count;
+    kvp_assignment assignments[KVP_ASSIGNMENTS_MAX]; /**< last: only the used part is copied */
 } kvp_grant;
 
 /** Remember a token by its digest. Expired ones are forgotten, and the oldest past 1000 of a

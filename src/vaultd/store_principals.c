@@ -246,9 +246,8 @@ static void read_grant_row(sqlite3_stmt *stmt, kvp_grant *grant)
     kvp_store_copy(stmt, 9, assignment->scope, sizeof(assignment->scope));
 }
 
-kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
-                                const kvp_vault_info *vault, kvp_grant *ret_grant,
-                                kvp_error *reterr)
+static kvp_status read_grant(kvp_store *store, const uint8_t digest[32],
+                             const kvp_vault_info *vault, kvp_grant *ret_grant, kvp_error *reterr)
 {
     kvp_store_conn *conn = kvp_store_take(store, reterr);
     kvp_grant grant = { .expires_ms = 0 };
@@ -281,5 +280,19 @@ kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
         *ret_grant = grant;
     sqlite3_reset(stmt);
     kvp_store_give(store, conn);
+    return status;
+}
+
+kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
+                                const kvp_vault_info *vault, kvp_grant *ret_grant,
+                                kvp_error *reterr)
+{
+    kvp_stamp stamp;
+
+    if (kvp_recent_grant(store->recent, digest, vault, &stamp, ret_grant))
+        return KVP_OK;
+    kvp_status status = read_grant(store, digest, vault, ret_grant, reterr);
+    if (status == KVP_OK)
+        kvp_recent_keep_grant(store->recent, digest, vault, &stamp, ret_grant);
     return status;
 }

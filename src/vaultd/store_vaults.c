@@ -80,9 +80,12 @@ kvp_status kvp_store_vault(kvp_store *store, kvp_vault_info *ret_info, kvp_error
 kvp_status kvp_store_vault_find(kvp_store *store, const char *name, kvp_vault_info *ret_info,
                                 kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
+    kvp_stamp stamp;
     char what[96];
 
+    if (kvp_recent_vault(store->recent, name, &stamp, ret_info))
+        return KVP_OK;
+    kvp_store_conn *conn = kvp_store_take(store, reterr);
     if (!conn)
         return KVP_ERR_IO;
     sqlite3_stmt *stmt = kvp_store_prepare(
@@ -92,6 +95,8 @@ kvp_status kvp_store_vault_find(kvp_store *store, const char *name, kvp_vault_in
     snprintf(what, sizeof(what), "there is no vault '%.40s'", name);
     kvp_status status = read_one(conn, stmt, ret_info, what, reterr);
     kvp_store_give(store, conn);
+    if (status == KVP_OK)
+        kvp_recent_keep_vault(store->recent, name, &stamp, ret_info);
     return status;
 }
 

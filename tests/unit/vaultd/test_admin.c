@@ -29,24 +29,9 @@ static void teardown(void)
     kvp_test_vault_close(&vault);
 }
 
-/* Run a command line, blanks between its words; the status, and what it wrote in output. */
 static kvp_status run(const char *line, kvp_error *error)
 {
-    char copy[1024], *words[40] = { (char *)(uintptr_t) "keyvaultd" }, *save = NULL;
-    int count = 1;
-    kvp_options options;
-
-    snprintf(copy, sizeof(copy), "--data %s %s", vault.dir, line);
-    for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
-        words[count++] = word;
-    memset(output, 0, sizeof(output));
-    kvp_status status = kvp_options_parse(count, words, &options, error);
-    if (status != KVP_OK)
-        return status;
-    FILE *out = fmemopen(output, sizeof(output) - 1, "w");
-    status = kvp_admin_run(&options, out, error);
-    fclose(out);
-    return status;
+    return kvp_test_admin(&vault, line, output, sizeof(output), error);
 }
 
 static void must(const char *line)
