@@ -54,6 +54,7 @@ static kvp_view view_of(const change *c, const kvp_view *now, const kvp_buf *val
     view.key = key_of(c->draft);
     view.document = NULL;
     view.value = value;
+    view.loaded = true;
     return view;
 }
 
@@ -179,6 +180,17 @@ static void show_or_hide(kvp_record *record, bool enabled)
     kvp_trash_free(trash);
 }
 
+/* What was said of the key behind a certificate, whose tags it follows, is believed no longer. */
+static void doubt_key(kvp_object_store *store, const char *name)
+{
+    kvp_lock_take(&store->lock);
+    kvp_record *key = kvp_store_current_locked(store, KVP_KEYS, name);
+    if (key)
+        key->checked_ms = INT64_MIN;
+    store->shelves[KVP_KEYS].listed_ms = INT64_MIN;
+    kvp_lock_give(&store->lock);
+}
+
 static CK_RV take_data(kvp_record *record, kvp_entry *changed, int64_t start_ms)
 {
     kvp_object_store *store = record->store;
@@ -210,6 +222,8 @@ static CK_RV take_answer(change *c, kvp_entry *changed)
         kvp_entry_free(changed);
         changed = KVP_STEAL(c->draft);
     }
+    if (changed->collection == KVP_CERTIFICATES)
+        doubt_key(record->store, record->name);
     if (kvp_record_set_changed(record, changed, when) != KVP_OK)
         return CKR_HOST_MEMORY;
     if (c->update.set_enabled)

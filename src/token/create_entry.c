@@ -320,6 +320,19 @@ static CK_RV is_waiting(kvp_call *call, kvp_vault *vault, const char *name, cons
     return CKR_OK;
 }
 
+/* The key that had been waiting may be used now, and was not shown before. That it cannot be read is
+ * no failure of what was asked: the next listing will try again. */
+static void show_key(kvp_call *call, kvp_object_store *store, kvp_vault *vault, const char *name)
+{
+    kvp_read_time when = kvp_read_time_now();
+    kvp_record *record = NULL;
+    kvp_key *key = NULL;
+    if (kvp_vault_key_get(vault, name, NULL, &call->trace, &key, &call->error) == KVP_OK)
+        (void)!kvp_store_put(store, &key->entry, true, when, &record);
+    kvp_record_unpin(record);
+    kvp_error_clear(&call->error);
+}
+
 static CK_RV merge(kvp_call *call, kvp_session *session, kvp_vault *vault, const char *name,
                    kvp_template t, const kvp_cert *cert, CK_OBJECT_HANDLE *ret)
 {
@@ -351,6 +364,7 @@ static CK_RV merge(kvp_call *call, kvp_session *session, kvp_vault *vault, const
     kvp_copy_printable(call->object_id, sizeof(call->object_id), merged->id);
     if (kvp_store_put(session->slot->objects, &merged->entry, true, when, &record) != KVP_OK)
         return CKR_HOST_MEMORY;
+    show_key(call, session->slot->objects, vault, name);
     return take_handle(session, record, CKO_CERTIFICATE, ret);
 }
 

@@ -144,8 +144,8 @@ static CK_RV check_copy(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULON
     return CKR_OK;
 }
 
-/* A session object's attributes and the changes as a template of C_CreateObject: then the vault
- * judges it as it would the object itself. */
+/* A session object's attributes, but for empty ones, and the changes as a template of
+ * C_CreateObject: the vault judges it as it would the object itself. */
 static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view *view,
                            const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
 {
@@ -158,9 +158,9 @@ static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view 
         if (!(row->who & who) || !(row->flags & KVP_ATTRIBUTE_CREATE))
             continue;
         const kvp_buf *stored = kvp_attribute_set_get(view->set, row->type);
-        if (stored)
+        if (stored && stored->len)
             st = kvp_attribute_set_put(&set, row->type, stored->data, stored->len);
-        else if (row->get(view, row->type, &value) == KVP_OK)
+        else if (!stored && row->get(view, row->type, &value) == KVP_OK)
             st = kvp_attribute_set_put(&set, row->type, value.data, value.len);
     }
     for (CK_ULONG i = 0; i < count && st == KVP_OK; i++)
