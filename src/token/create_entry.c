@@ -92,19 +92,21 @@ static CK_RV make_draft(const order *o, unsigned attempt, kvp_secret **ret)
 
 /* ---- secrets ---- */
 
-/* Whether the vault has a secret of that name; one that we may not read is one. */
+/* Whether the vault has a secret of that name, without reading it: an unknown name has no versions
+ * (wire reference, section 3.1). Where we may not see that, it may have. */
 static CK_RV is_taken(kvp_call *call, kvp_vault *vault, const char *name, bool *ret)
 {
-    KVP_CLEANUP(kvp_secret_freep) kvp_secret *there = NULL;
-    kvp_status st = kvp_vault_secret_get(vault, name, NULL, &call->trace, &there, &call->error);
-    if (st == KVP_ERR_HTTP && call->error.http_status == 404) {
-        *ret = false;
-    } else if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 403)) {
-        *ret = true;
-    } else {
+    kvp_entry_list versions = { 0 };
+    kvp_status st =
+        kvp_vault_versions(vault, KVP_SECRETS, name, &call->trace, &versions, &call->error);
+    bool any = versions.count != 0;
+    bool unknown = st == KVP_ERR_HTTP && call->error.http_status == 404;
+    bool hidden = st == KVP_ERR_HTTP && call->error.http_status == 403;
+    kvp_entry_list_clear(&versions);
+    if (st != KVP_OK && !unknown && !hidden)
         return kvp_call_fail(call, KVP_CALL_CREATE);
-    }
     kvp_error_clear(&call->error);
+    *ret = any || hidden;
     return CKR_OK;
 }
 
