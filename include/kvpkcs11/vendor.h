@@ -5,11 +5,14 @@
 
 #define KVP_VENDOR_BASE (0x80000000UL | 0x4b5600UL) /* CKA_VENDOR_DEFINED, "KV" */
 
-/** UTF-8, no NUL: the full Key Vault identifier, `https://…/keys/NAME/VERSION`. */
+/** UTF-8, no NUL: the full Key Vault identifier, `https://…/keys/NAME/VERSION`; certificates and data
+ *  objects (these without version) have theirs. */
 #define CKA_KVP_KEY_ID (KVP_VENDOR_BASE + 1)
 /** CK_BBOOL: the key is protected by an HSM. */
 #define CKA_KVP_HSM (KVP_VENDOR_BASE + 2)
 /** UTF-8, no NUL: the version, 32 hexadecimal digits. */
 #define CKA_KVP_VERSION (KVP_VENDOR_BASE + 3)
+/** UTF-8, no NUL: what the vault says a data object's value is, `text/plain`. */
+#define CKA_KVP_CONTENT_TYPE (KVP_VENDOR_BASE + 4)
 
 #endif

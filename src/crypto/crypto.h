@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Local cryptography: digests, public-key operations, encodings, random. Everything here runs
- * without a request. Private parts never come near this room.
+ * without a request. Private parts only pass through, from an application to the vault that is to
+ * hold them.
  */
 #ifndef KVP_CRYPTO_CRYPTO_H
 #define KVP_CRYPTO_CRYPTO_H
@@ -113,6 +114,18 @@ kvp_status kvp_rsa_encrypt_pkcs1(const kvp_public_key *key, const void *data, si
 kvp_status kvp_rsa_encrypt_oaep(const kvp_public_key *key, kvp_hash hash, kvp_hash mgf,
                                 const void *label, size_t label_len, const void *data, size_t len,
                                 kvp_buf *ret, kvp_error *reterr);
+
+/* ---- private parts that an application brings for import ---- */
+/**
+ * Complete an RSA key: @key has n and e, @parts d and any of the rest; all of @parts is filled
+ * then, d to the modulus' length. KVP_ERR_PARSE: no RSA key, or parts of different ones.
+ */
+kvp_status kvp_rsa_complete(const kvp_key *key, kvp_private_parts *parts, kvp_error *reterr);
+/**
+ * Complete an EC key: @key has its curve, @parts d; x and y are computed, and d gets its full
+ * width. KVP_ERR_PARSE: d is not between 1 and the order.
+ */
+kvp_status kvp_ec_complete(kvp_key *key, kvp_private_parts *parts, kvp_error *reterr);
 
 /* ---- random ---- */
 kvp_status kvp_random(void *ret, size_t len);

@@ -165,6 +165,9 @@ CK_RV kvp_leave(kvp_call *call, CK_RV rv)
 
     if (rv != CKR_OK)
         log_failure(call, audit, rv);
+    if (call->note[0])
+        kvp_log(audit, KVP_LOG_INFO, "%s: %s: %s", call->function,
+                call->slot ? call->slot->config->name : "", call->note);
     if (call->operation && kvp_audit_wanted(audit))
         write_record(call, audit, rv);
     if (kvp_log_wanted(audit, KVP_LOG_TRACE))

@@ -65,14 +65,59 @@ typedef struct kvp_attributes {
     char recovery_level[48];   /**< "" = absent */
 } kvp_attributes;
 
+/** The collections of a vault, and what an entry is one of. */
+typedef enum kvp_collection {
+    KVP_KEYS,
+    KVP_CERTIFICATES,
+    KVP_SECRETS,
+    KVP_COLLECTION_COUNT
+} kvp_collection;
+/** `keys`, as addresses have it. */
+const char *kvp_collection_name(kvp_collection collection);
+
+/**
+ * What keys, certificates and secrets share; their structs begin with it, so that each of them can
+ * be used as a kvp_entry, and a kvp_entry be cast to what its collection says.
+ */
+#define KVP_ENTRY_MEMBERS                                                                          \
+    kvp_collection collection;                                                                     \
+    char *id;      /**< the full identifier as the service wrote it (`kid`, `id`) */               \
+    char *name;                                                                                    \
+    char *version; /**< "" if the identifier has none: in a list of current versions */           \
+    kvp_attributes attributes;                                                                     \
+    bool managed;  /**< the key or secret of a certificate */                                      \
+    kvp_tag *tags;                                                                                 \
+    size_t tag_count
+typedef struct kvp_entry {
+    KVP_ENTRY_MEMBERS;
+} kvp_entry;
+
+/** Free a key, certificate or secret. */
+void kvp_entry_free(kvp_entry *entry);
+KVP_DEFINE_FREEP(kvp_entry, kvp_entry_free);
+/** The value of tag @name, borrowed, or NULL. */
+const char *kvp_entry_tag(const kvp_entry *entry, const char *name);
+
+/** Owned array of owned entries. */
+typedef struct kvp_entry_list {
+    kvp_entry **items;
+    size_t count, size;
+} kvp_entry_list;
+void kvp_entry_list_clear(kvp_entry_list *list);
+/** Takes @entry (also frees it on failure). */
+kvp_status kvp_entry_list_take(kvp_entry_list *list, kvp_entry *entry) KVP_WARN_UNUSED;
+
 /**
  * A key bundle, or an item of a key list. From a list @has_material is false: kty, ops, numbers and
  * (in a list of keys) the version are then unknown.
  */
 typedef struct kvp_key {
-    char *id;                  /**< the full identifier as the service wrote it (`kid`) */
-    char *name;
-    char *version;             /**< "" if the identifier has none */
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
     bool has_material;
     kvp_kty kty;
     bool hsm;                  /**< kty ended in -HSM */
@@ -81,26 +126,46 @@ typedef struct kvp_key {
     kvp_curve curve;
     kvp_buf x, y;              /**< EC, exactly coordinate_len bytes */
     unsigned key_bits;         /**< modulus bits, curve bits; oct: 0 unless the service said */
-    kvp_attributes attributes;
-    bool managed;              /**< the key of a certificate */
-    kvp_tag *tags;
-    size_t tag_count;
 } kvp_key;
 
 void kvp_key_free(kvp_key *key);
 KVP_DEFINE_FREEP(kvp_key, kvp_key_free);
 kvp_key *kvp_key_copy(const kvp_key *key) KVP_WARN_UNUSED;
-/** The value of tag @name, borrowed, or NULL. */
+/** kvp_entry_tag for a key. */
 const char *kvp_key_tag(const kvp_key *key, const char *name);
 
-/** Owned array of owned keys. */
-typedef struct kvp_key_list {
-    kvp_key **items;
-    size_t count, size;
-} kvp_key_list;
-void kvp_key_list_clear(kvp_key_list *list);
-/** Takes @key (also frees it on failure). */
-kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
+/** A certificate bundle, or an item of a list: then without @der and what follows it. */
+typedef struct kvp_certificate {
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
+    kvp_buf der;               /**< `cer`; empty: not known, or the certificate is still pending */
+    char *key_id, *secret_id;  /**< `kid` and `sid`, or NULL */
+    bool has_policy;           /**< the answer had one: that of a current version */
+    bool exportable;           /**< the policy's word on the key; true while there is none */
+    int64_t policy_updated;    /**< Unix seconds; 0 = absent: when it was last changed */
+} kvp_certificate;
+void kvp_certificate_free(kvp_certificate *certificate);
+KVP_DEFINE_FREEP(kvp_certificate, kvp_certificate_free);
+
+/** A secret bundle, or an item of a list: then without @value. */
+typedef struct kvp_secret {
+    union {
+        kvp_entry entry;
+        struct {
+            KVP_ENTRY_MEMBERS;
+        };
+    };
+    char *content_type;        /**< NULL if it has none */
+    bool has_value;
+    kvp_buf value;             /**< a secret buffer: the text, as it is */
+    char *key_id;              /**< of a certificate's secret: `kid`; else NULL */
+} kvp_secret;
+void kvp_secret_free(kvp_secret *secret);
+KVP_DEFINE_FREEP(kvp_secret, kvp_secret_free);
 
 /**
  * Parse a key bundle (`{"key":{…},"attributes":{…},…}`).
@@ -110,9 +175,21 @@ kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key) KVP_WARN_UNUSED;
  */
 kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kvp_error *reterr);
 
-/** Parse one list page: append its items to @list; @ret_next_link is new (kvp_free), NULL on the last page. */
-kvp_status kvp_jwk_parse_key_page(const char *json, size_t len, kvp_key_list *list,
-                                  char **ret_next_link, kvp_error *reterr);
+/** Parse a certificate bundle. KVP_ERR_PARSE names the member that is wrong. */
+kvp_status kvp_jwk_parse_certificate(const char *json, size_t len, kvp_certificate **ret,
+                                     kvp_error *reterr);
+/** Parse a secret bundle; the document's copy of the value is wiped. */
+kvp_status kvp_jwk_parse_secret(const char *json, size_t len, kvp_secret **ret, kvp_error *reterr);
+/** Parse a bundle of @collection. */
+kvp_status kvp_jwk_parse_entry(kvp_collection collection, const char *json, size_t len,
+                               kvp_entry **ret, kvp_error *reterr);
+
+/**
+ * Parse one list page of @collection: append its items to @list; @ret_next_link is new (kvp_free),
+ * NULL on the last page.
+ */
+kvp_status kvp_jwk_parse_page(kvp_collection collection, const char *json, size_t len,
+                              kvp_entry_list *list, char **ret_next_link, kvp_error *reterr);
 
 /** What crypto operations answer; members the service left out are empty. */
 typedef struct kvp_operation_result {
@@ -176,6 +253,72 @@ typedef struct kvp_key_update {
 } kvp_key_update;
 /** KVP_ERR_UNSUPPORTED: a date of 0, for the service has no way to take a date off a key. */
 kvp_status kvp_jwk_format_update(const kvp_key_update *update, kvp_buf *ret);
+
+/**
+ * The private half of a key that is to be imported, all secret buffers: RSA d, p, q, dp, dq, qi; EC
+ * d (coordinate_len bytes); oct k. Big-endian. Never in anything that the vault answers.
+ */
+typedef struct kvp_private_parts {
+    kvp_buf d, p, q, dp, dq, qi, k;
+} kvp_private_parts;
+#define KVP_PRIVATE_PARTS_INIT                                                                     \
+    { KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0),                      \
+      KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0), KVP_BUF_INIT_SECRET(0),                      \
+      KVP_BUF_INIT_SECRET(0) }
+void kvp_private_parts_clear(kvp_private_parts *parts);
+
+typedef struct kvp_key_import {
+    const kvp_key *key; /**< kty, numbers, ops (0 leaves them to the service), dates, tags */
+    const kvp_private_parts *parts;
+    bool hsm;
+} kvp_key_import;
+/**
+ * @ret must be a secret buffer. KVP_ERR_INVALID also for a part that is missing, or for numbers
+ * that do not fit the curve.
+ */
+kvp_status kvp_jwk_format_import(const kvp_key_import *import, kvp_buf *ret);
+
+/** A new secret, or a new version of one. @value is UTF-8 and secret. */
+typedef struct kvp_secret_set {
+    const char *value;
+    size_t value_len;
+    const char *content_type;    /**< NULL: none */
+    const kvp_tag *tags;
+    size_t tag_count;
+    int64_t not_before, expires; /**< 0 = absent */
+} kvp_secret_set;
+/** @ret must be a secret buffer. KVP_ERR_INVALID: the value or a tag is no UTF-8. */
+kvp_status kvp_jwk_format_secret(const kvp_secret_set *set, kvp_buf *ret);
+
+/** A certificate and its key. */
+typedef struct kvp_certificate_import {
+    const char *value;    /**< base64 of a PFX, or PEM text of PKCS#8 key and certificates; secret */
+    size_t value_len;
+    const char *password; /**< of the PFX, or NULL */
+    bool pem;             /**< what @value is: the policy's content type */
+    bool exportable;      /**< whether the key can be read back from the secret behind it */
+    const kvp_tag *tags;
+    size_t tag_count;
+} kvp_certificate_import;
+kvp_status kvp_jwk_format_certificate_import(const kvp_certificate_import *import, kvp_buf *ret);
+
+/** What finishes a certificate operation: the leaf, then its issuers, each DER. */
+typedef struct kvp_certificate_merge {
+    const kvp_buf *chain;
+    size_t count;
+    const kvp_tag *tags;
+    size_t tag_count;
+} kvp_certificate_merge;
+kvp_status kvp_jwk_format_merge(const kvp_certificate_merge *merge, kvp_buf *ret);
+
+/** The operation behind a certificate that is being made. */
+typedef struct kvp_certificate_pending {
+    bool in_progress; /**< it waits for its certificate */
+    kvp_buf csr;      /**< DER of the PKCS#10 request; empty where the service gave none */
+} kvp_certificate_pending;
+void kvp_certificate_pending_clear(kvp_certificate_pending *pending);
+kvp_status kvp_jwk_parse_pending(const char *json, size_t len, kvp_certificate_pending *ret,
+                                 kvp_error *reterr);
 
 /** `{"alg":…,"value":…[,"iv","aad","tag"]}`; @iv, @aad, @tag may be NULL. */
 kvp_status kvp_jwk_format_operation(const char *alg, const void *value, size_t value_len,

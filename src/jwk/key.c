@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The typed key and lists of it: life and death, copies, tags. No JSON here. */
-#include "jwk/jwk.h"
+/* The typed key: life and death, copies. No JSON here. */
+#include "jwk/internal.h"
 #include "base/alloc.h"
-
-#include <string.h>
 
 void kvp_key_free(kvp_key *key)
 {
     if (!key)
         return;
-    kvp_free(key->id);
-    kvp_free(key->name);
-    kvp_free(key->version);
+    kvp_entry_clear(&key->entry);
     kvp_buf_clear(&key->n);
     kvp_buf_clear(&key->e);
     kvp_buf_clear(&key->x);
     kvp_buf_clear(&key->y);
-    for (size_t i = 0; key->tags && i < key->tag_count; i++) {
-        kvp_free(key->tags[i].name);
-        kvp_free(key->tags[i].value);
-    }
-    kvp_free(key->tags);
     kvp_free(key);
 }
 
@@ -73,35 +64,5 @@ kvp_key *kvp_key_copy(const kvp_key *key)
 
 const char *kvp_key_tag(const kvp_key *key, const char *name)
 {
-    for (size_t i = 0; i < key->tag_count; i++)
-        if (strcmp(key->tags[i].name, name) == 0)
-            return key->tags[i].value;
-    return NULL;
-}
-
-void kvp_key_list_clear(kvp_key_list *list)
-{
-    if (!list)
-        return;
-    for (size_t i = 0; i < list->count; i++)
-        kvp_key_free(list->items[i]);
-    kvp_free(list->items);
-    memset(list, 0, sizeof(*list));
-}
-
-kvp_status kvp_key_list_take(kvp_key_list *list, kvp_key *key)
-{
-    if (list->count == list->size) {
-        size_t size = list->size ? list->size * 2 : 32;
-        kvp_key **items = kvp_realloc(list->items, size * sizeof(kvp_key *));
-
-        if (!items) {
-            kvp_key_free(key);
-            return KVP_ERR_NO_MEMORY;
-        }
-        list->items = items;
-        list->size = size;
-    }
-    list->items[list->count++] = key;
-    return KVP_OK;
+    return kvp_entry_tag(&key->entry, name);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Key bundles and pages of key lists. What the service sends for keys we have no use for (an
- * unknown kty or curve) is accepted as such: one new kind of key must not hide all others.
+ * Key bundles: the numbers and what the key may do; what keys share with other entries is read in
+ * parse_entry.c. What the service sends for keys we have no use for (an unknown kty or curve) is
+ * accepted as such: one new kind of key must not hide all others.
  */
 #include "jwk/internal.h"
 #include "base/alloc.h"
@@ -162,100 +163,22 @@ static kvp_status parse_material(const json_t *jwk, kvp_key *key, kvp_error *ret
     return KVP_OK;
 }
 
-/* `hsmPlatform` is a string of a number (wire reference, section 3). */
-static kvp_status parse_platform(const json_t *object, int *ret, kvp_error *reterr)
+/* A symmetric key's size stands among the attributes, where newer services tell it. */
+static kvp_status parse_key_size(const json_t *root, kvp_key *key, kvp_error *reterr)
 {
-    const char *text = NULL;
-    kvp_status st = kvp_json_string(object, "attributes.", "hsmPlatform", false, &text, reterr);
-
-    if (st == KVP_OK && text && text[0] >= '0' && text[0] <= '9' && text[1] == '\0')
-        *ret = text[0] - '0';
-    return st;
-}
-
-static kvp_status parse_attributes(const json_t *root, kvp_key *key, kvp_error *reterr)
-{
-    static const char path[] = "attributes.";
-    kvp_attributes *a = &key->attributes;
-    const char *level = NULL;
     int64_t key_size = 0;
     json_t *object = NULL;
-    kvp_status st;
+    kvp_status st = kvp_json_object(root, "", "attributes", false, &object, reterr);
 
-    a->enabled = true;
-    a->hsm_platform = -1;
-    st = kvp_json_object(root, "", "attributes", false, &object, reterr);
-    if (st != KVP_OK || !object)
+    if (st == KVP_OK && object)
+        st = kvp_json_int(object, "attributes.", "key_size", &key_size, reterr);
+    if (st != KVP_OK)
         return st;
-    if ((st = kvp_json_bool(object, path, "enabled", &a->enabled, reterr)) != KVP_OK ||
-        (st = kvp_json_int(object, path, "nbf", &a->not_before, reterr)) != KVP_OK ||
-        (st = kvp_json_int(object, path, "exp", &a->expires, reterr)) != KVP_OK ||
-        (st = kvp_json_int(object, path, "created", &a->created, reterr)) != KVP_OK ||
-        (st = kvp_json_int(object, path, "updated", &a->updated, reterr)) != KVP_OK ||
-        (st = kvp_json_bool(object, path, "exportable", &a->exportable, reterr)) != KVP_OK ||
-        (st = kvp_json_int(object, path, "key_size", &key_size, reterr)) != KVP_OK ||
-        (st = parse_platform(object, &a->hsm_platform, reterr)) != KVP_OK ||
-        (st = kvp_json_string(object, path, "recoveryLevel", false, &level, reterr)) != KVP_OK)
-        return st;
-    if (level)
-        kvp_copy_printable(a->recovery_level, sizeof(a->recovery_level), level);
     if (key_size > KEY_SIZE_MAX)
         return kvp_error_set(reterr, KVP_ERR_PARSE, "`attributes.key_size` is out of range");
     if (key->kty == KVP_KTY_OCT)
         key->key_bits = (unsigned)key_size;
     return KVP_OK;
-}
-
-static kvp_status parse_tags(const json_t *root, kvp_key *key, kvp_error *reterr)
-{
-    json_t *object = NULL, *value;
-    const char *name;
-    kvp_status st = kvp_json_object(root, "", "tags", false, &object, reterr);
-
-    if (st != KVP_OK || !object || json_object_size(object) == 0)
-        return st;
-    key->tags = kvp_calloc(json_object_size(object), sizeof(*key->tags));
-    if (!key->tags)
-        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "tags");
-    json_object_foreach(object, name, value)
-    {
-        kvp_tag *tag = &key->tags[key->tag_count];
-
-        if (json_is_null(value))
-            continue;
-        if (!json_is_string(value))
-            return kvp_error_set(reterr, KVP_ERR_PARSE, "a member of `tags` is no string");
-        key->tag_count++;
-        tag->name = kvp_strdup(name);
-        tag->value = kvp_strdup(json_string_value(value));
-        if (!tag->name || !tag->value)
-            return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "tags");
-    }
-    return KVP_OK;
-}
-
-/* What a bundle and a list item share. @holder has the kid, @root all else; @path leads to the kid.
- */
-static kvp_status parse_common(const json_t *root, const json_t *holder, const char *path,
-                               kvp_key *key, kvp_error *reterr)
-{
-    const char *kid = NULL;
-    kvp_status st = kvp_json_string(holder, path, "kid", true, &kid, reterr);
-
-    if (st != KVP_OK)
-        return st;
-    st = kvp_jwk_split_id(kid, "keys", &key->name, &key->version, reterr);
-    if (st != KVP_OK) {
-        kvp_error_prefix(reterr, "`%skid`: ", path);
-        return st;
-    }
-    key->id = kvp_strdup(kid);
-    if (!key->id)
-        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key identifier");
-    if ((st = parse_attributes(root, key, reterr)) != KVP_OK ||
-        (st = parse_tags(root, key, reterr)) != KVP_OK)
-        return st;
-    return kvp_json_bool(root, "", "managed", &key->managed, reterr);
 }
 
 kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kvp_error *reterr)
@@ -272,66 +195,9 @@ kvp_status kvp_jwk_parse_key(const char *json, size_t len, kvp_key **ret_key, kv
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
     if ((st = kvp_json_object(root, "", "key", true, &jwk, reterr)) != KVP_OK ||
         (st = parse_material(jwk, key, reterr)) != KVP_OK ||
-        (st = parse_common(root, jwk, "key.", key, reterr)) != KVP_OK)
+        (st = kvp_json_entry(root, jwk, "key.", KVP_KEYS, &key->entry, reterr)) != KVP_OK ||
+        (st = parse_key_size(root, key, reterr)) != KVP_OK)
         return st;
     *ret_key = KVP_STEAL(key);
-    return KVP_OK;
-}
-
-static kvp_status parse_item(const json_t *item, size_t index, kvp_key_list *list,
-                             kvp_error *reterr)
-{
-    KVP_CLEANUP(kvp_key_freep) kvp_key *key = kvp_calloc(1, sizeof(*key));
-    kvp_status st;
-
-    if (!key)
-        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
-    if (!json_is_object(item))
-        return kvp_error_set(reterr, KVP_ERR_PARSE, "`value[%zu]` is no object", index);
-    st = parse_common(item, item, "", key, reterr);
-    if (st != KVP_OK) {
-        kvp_error_prefix(reterr, "`value[%zu]`: ", index);
-        return st;
-    }
-    st = kvp_key_list_take(list, KVP_STEAL(key));
-    return st == KVP_OK ? KVP_OK : kvp_error_set(reterr, st, "list of keys");
-}
-
-kvp_status kvp_jwk_parse_key_page(const char *json, size_t len, kvp_key_list *list,
-                                  char **ret_next_link, kvp_error *reterr)
-{
-    json_auto_t *root = NULL;
-    size_t old_count = list->count, i;
-    const json_t *value, *item;
-    const char *link = NULL;
-    char *next = NULL;
-    kvp_status st = kvp_json_load(json, len, &root, reterr);
-
-    if (st == KVP_OK)
-        st = kvp_json_string(root, "", "nextLink", false, &link, reterr);
-    if (st != KVP_OK)
-        return st;
-    value = json_object_get(root, "value");
-    /* A page may be empty; some services say so with null. */
-    if (!value || (!json_is_array(value) && !json_is_null(value)))
-        return kvp_error_set(reterr, KVP_ERR_PARSE, "`value` is %s",
-                             value ? "no array" : "missing");
-    json_array_foreach(value, i, item)
-    {
-        st = parse_item(item, i, list, reterr);
-        if (st != KVP_OK)
-            break;
-    }
-    if (st == KVP_OK && link && link[0] != '\0') {
-        next = kvp_strdup(link);
-        if (!next)
-            st = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "nextLink");
-    }
-    if (st != KVP_OK) {
-        while (list->count > old_count)
-            kvp_key_free(list->items[--list->count]);
-        return st;
-    }
-    *ret_next_link = next;
     return KVP_OK;
 }

@@ -16,6 +16,8 @@
 #define NEEDED (KVP_ATTRIBUTE_GENERATE | KVP_ATTRIBUTE_NEEDED)
 #define GIVE (KVP_ATTRIBUTE_CREATE | KVP_ATTRIBUTE_GENERATE)
 #define MODIFY KVP_ATTRIBUTE_MODIFY
+#define FETCHED KVP_ATTRIBUTE_FETCHED
+#define VENDOR KVP_ATTRIBUTE_VENDOR
 
 #define ROW(attr, kind, who, flags, fallback, getter)                                              \
     {                                                                                              \
@@ -26,6 +28,8 @@
 #define KVP_IS_PUBLIC_OR_PRIVATE (KVP_IS_PUBLIC | KVP_IS_PRIVATE)
 #define KVP_IS_PUBLIC_OR_SECRET (KVP_IS_PUBLIC | KVP_IS_SECRET)
 #define KVP_IS_PRIVATE_OR_SECRET (KVP_IS_PRIVATE | KVP_IS_SECRET)
+#define KVP_IS_NO_DATA (KVP_IS_ANY & ~KVP_IS_DATA)
+#define KVP_IS_VERSIONED (KVP_IS_KEY | KVP_IS_CERTIFICATE)
 
 const kvp_attribute_row kvp_attribute_rows[] = {
     /* every object (§4.4) */
@@ -36,12 +40,36 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_COPYABLE, BOOL, ANY, FIXED | GIVE, TRUE, kvp_get_false),
     ROW(CKA_DESTROYABLE, BOOL, ANY, LISTED | GIVE, TRUE, kvp_get_destroyable),
     ROW(CKA_LABEL, TEXT, ANY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_label),
-    ROW(CKA_UNIQUE_ID, TEXT, ANY, 0, NONE, kvp_get_unique_id),
+    ROW(CKA_UNIQUE_ID, TEXT, NO_DATA, 0, NONE, kvp_get_unique_id),
+    ROW(CKA_UNIQUE_ID, TEXT, DATA, LISTED, NONE, kvp_get_unique_id),
 
     /* data (§4.5) */
-    ROW(CKA_APPLICATION, TEXT, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
-    ROW(CKA_OBJECT_ID, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
-    ROW(CKA_VALUE, BYTES, DATA, CREATE | MODIFY, EMPTY, kvp_get_absent),
+    ROW(CKA_APPLICATION, TEXT, DATA, LISTED | CREATE | MODIFY, EMPTY, kvp_get_data_tag),
+    ROW(CKA_OBJECT_ID, BYTES, DATA, LISTED | CREATE | MODIFY, EMPTY, kvp_get_data_tag),
+    ROW(CKA_VALUE, BYTES, DATA, FETCHED | CREATE | MODIFY, EMPTY, kvp_get_data_value),
+
+    /* certificates (§4.6): of X.509 public key ones, CKA_SUBJECT and CKA_VALUE must be given */
+    ROW(CKA_CERTIFICATE_TYPE, ULONG, CERTIFICATE, FIXED | REQUIRED, NONE,
+        kvp_get_certificate_type),
+    ROW(CKA_TRUSTED, BOOL, CERTIFICATE, FIXED | CREATE, FALSE, kvp_get_false),
+    ROW(CKA_CERTIFICATE_CATEGORY, ULONG, CERTIFICATE, CREATE, NONE, kvp_get_certificate_category),
+    ROW(CKA_CHECK_VALUE, BYTES, CERTIFICATE, CREATE, NONE, kvp_get_certificate_hash),
+    ROW(CKA_START_DATE, DATE, CERTIFICATE, CREATE, EMPTY, kvp_get_certificate_date),
+    ROW(CKA_END_DATE, DATE, CERTIFICATE, CREATE, EMPTY, kvp_get_certificate_date),
+    ROW(CKA_PUBLIC_KEY_INFO, BYTES, CERTIFICATE, CREATE, NONE, kvp_get_certificate_part),
+    ROW(CKA_SUBJECT, BYTES, CERTIFICATE, REQUIRED, NONE, kvp_get_certificate_part),
+    ROW(CKA_ID, BYTES, CERTIFICATE, LISTED | CREATE | MODIFY, EMPTY, kvp_get_id),
+    ROW(CKA_ISSUER, BYTES, CERTIFICATE, CREATE | MODIFY, EMPTY, kvp_get_certificate_part),
+    ROW(CKA_SERIAL_NUMBER, BYTES, CERTIFICATE, CREATE | MODIFY, EMPTY, kvp_get_certificate_part),
+    ROW(CKA_VALUE, BYTES, CERTIFICATE, REQUIRED, NONE, kvp_get_certificate_part),
+    ROW(CKA_URL, TEXT, CERTIFICATE, FIXED | CREATE, EMPTY, kvp_get_empty),
+    ROW(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, BYTES, CERTIFICATE, CREATE, EMPTY,
+        kvp_get_certificate_hash),
+    ROW(CKA_HASH_OF_ISSUER_PUBLIC_KEY, BYTES, CERTIFICATE, CREATE, EMPTY,
+        kvp_get_certificate_hash),
+    ROW(CKA_JAVA_MIDP_SECURITY_DOMAIN, ULONG, CERTIFICATE, FIXED | CREATE, NONE,
+        kvp_get_no_domain),
+    ROW(CKA_NAME_HASH_ALGORITHM, ULONG, CERTIFICATE, FIXED | CREATE, NONE, kvp_get_name_hash),
 
     /* profiles (§4.14): only ours, made with the store */
     ROW(CKA_PROFILE_ID, ULONG, PROFILE, LISTED, NONE, kvp_get_absent),
@@ -51,13 +79,13 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_ID, BYTES, KEY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_id),
     ROW(CKA_START_DATE, DATE, KEY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_date),
     ROW(CKA_END_DATE, DATE, KEY, LISTED | GIVE | MODIFY, EMPTY, kvp_get_date),
-    ROW(CKA_DERIVE, BOOL, KEY, FIXED | GIVE, FALSE, kvp_get_false),
+    ROW(CKA_DERIVE, BOOL, KEY, FIXED | GIVE | MODIFY, FALSE, kvp_get_false),
     ROW(CKA_LOCAL, BOOL, KEY, LISTED, FALSE, kvp_get_local),
     ROW(CKA_KEY_GEN_MECHANISM, ULONG, KEY, 0, NONE, kvp_get_gen_mechanism),
     ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, 0, NONE, kvp_get_mechanisms),
 
     /* public and private keys (§4.8, §4.9) */
-    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, FIXED | GIVE, EMPTY, kvp_get_empty),
+    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_key_subject),
     ROW(CKA_PUBLIC_KEY_INFO, BYTES, PUBLIC_OR_PRIVATE, 0, NONE, kvp_get_public_key_info),
     ROW(CKA_ENCRYPT, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
     ROW(CKA_VERIFY, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
@@ -79,24 +107,24 @@ const kvp_attribute_row kvp_attribute_rows[] = {
 
     /* RSA (§6.1): CKA_MODULUS_BITS is for generation only */
     ROW(CKA_MODULUS, NUMBER, PUBLIC_RSA, REQUIRED, NONE, kvp_get_number),
-    ROW(CKA_MODULUS, NUMBER, PRIVATE_RSA, 0, NONE, kvp_get_number),
+    ROW(CKA_MODULUS, NUMBER, PRIVATE_RSA, REQUIRED, NONE, kvp_get_number),
     ROW(CKA_MODULUS_BITS, ULONG, PUBLIC_RSA, NEEDED, NONE, kvp_get_modulus_bits),
     ROW(CKA_PUBLIC_EXPONENT, NUMBER, PUBLIC_RSA, REQUIRED | GENERATE, NONE, kvp_get_number),
-    ROW(CKA_PUBLIC_EXPONENT, NUMBER, PRIVATE_RSA, 0, NONE, kvp_get_number),
-    ROW(CKA_PRIVATE_EXPONENT, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_PRIME_1, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_PRIME_2, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_EXPONENT_1, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_EXPONENT_2, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
-    ROW(CKA_COEFFICIENT, NUMBER, PRIVATE_RSA, SECRET, NONE, kvp_get_absent),
+    ROW(CKA_PUBLIC_EXPONENT, NUMBER, PRIVATE_RSA, CREATE, NONE, kvp_get_number),
+    ROW(CKA_PRIVATE_EXPONENT, NUMBER, PRIVATE_RSA, SECRET | REQUIRED, NONE, kvp_get_absent),
+    ROW(CKA_PRIME_1, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_PRIME_2, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_EXPONENT_1, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_EXPONENT_2, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
+    ROW(CKA_COEFFICIENT, NUMBER, PRIVATE_RSA, SECRET | CREATE, NONE, kvp_get_absent),
 
     /* EC (§6.3). The standard gives CKA_EC_POINT to public keys only; GnuTLS and libp11 ask the
      * private key first. */
     ROW(CKA_EC_PARAMS, BYTES, PUBLIC_EC, REQUIRED | NEEDED, NONE, kvp_get_ec_params),
-    ROW(CKA_EC_PARAMS, BYTES, PRIVATE_EC, 0, NONE, kvp_get_ec_params),
+    ROW(CKA_EC_PARAMS, BYTES, PRIVATE_EC, REQUIRED, NONE, kvp_get_ec_params),
     ROW(CKA_EC_POINT, BYTES, PUBLIC_EC, REQUIRED, NONE, kvp_get_ec_point),
-    ROW(CKA_EC_POINT, BYTES, PRIVATE_EC, 0, NONE, kvp_get_ec_point),
-    ROW(CKA_VALUE, NUMBER, PRIVATE_EC, SECRET, NONE, kvp_get_absent),
+    ROW(CKA_EC_POINT, BYTES, PRIVATE_EC, CREATE, NONE, kvp_get_ec_point),
+    ROW(CKA_VALUE, NUMBER, PRIVATE_EC, SECRET | REQUIRED, NONE, kvp_get_absent),
 
     /* secret keys (§4.10, §6.8, §6.13) */
     ROW(CKA_VALUE, BYTES, SECRET, SECRET | REQUIRED, NONE, kvp_get_absent),
@@ -104,9 +132,11 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_CHECK_VALUE, BYTES, SECRET, 0, NONE, kvp_get_check_value),
 
     /* ours */
-    ROW(CKA_KVP_KEY_ID, TEXT, KEY, KVP_ATTRIBUTE_VENDOR, NONE, kvp_get_vendor),
-    ROW(CKA_KVP_HSM, BOOL, KEY, KVP_ATTRIBUTE_VENDOR, NONE, kvp_get_vendor),
-    ROW(CKA_KVP_VERSION, TEXT, KEY, KVP_ATTRIBUTE_VENDOR, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_KEY_ID, TEXT, VERSIONED, VENDOR, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_KEY_ID, TEXT, DATA, VENDOR | LISTED, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_HSM, BOOL, KEY, VENDOR, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_VERSION, TEXT, VERSIONED, VENDOR, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_CONTENT_TYPE, TEXT, DATA, VENDOR | LISTED, NONE, kvp_get_vendor),
 };
 const size_t kvp_attribute_row_count = KVP_ARRAY_LEN(kvp_attribute_rows);
 
@@ -123,6 +153,8 @@ unsigned kvp_class_who(CK_OBJECT_CLASS cls)
     switch (cls) {
     case CKO_DATA:
         return KVP_IS_DATA;
+    case CKO_CERTIFICATE:
+        return KVP_IS_CERTIFICATE;
     case CKO_PROFILE:
         return KVP_IS_PROFILE;
     case CKO_PUBLIC_KEY:

@@ -10,6 +10,7 @@
 #define KVP_TOKEN_ATTRIBUTE_TABLE_H
 
 #include "base/buf.h"
+#include "crypto/certificate.h"
 #include "jwk/jwk.h"
 #include "kvpkcs11/cryptoki.h"
 #include "kvpkcs11/vendor.h"
@@ -26,10 +27,11 @@ enum {
     KVP_IS_PRIVATE_OTHER = 1 << 6,
     KVP_IS_SECRET = 1 << 7,
     KVP_IS_PROFILE = 1 << 8,
+    KVP_IS_CERTIFICATE = 1 << 9,
     KVP_IS_PUBLIC = KVP_IS_PUBLIC_RSA | KVP_IS_PUBLIC_EC | KVP_IS_PUBLIC_OTHER,
     KVP_IS_PRIVATE = KVP_IS_PRIVATE_RSA | KVP_IS_PRIVATE_EC | KVP_IS_PRIVATE_OTHER,
     KVP_IS_KEY = KVP_IS_PUBLIC | KVP_IS_PRIVATE | KVP_IS_SECRET,
-    KVP_IS_ANY = KVP_IS_KEY | KVP_IS_DATA | KVP_IS_PROFILE,
+    KVP_IS_ANY = KVP_IS_KEY | KVP_IS_DATA | KVP_IS_PROFILE | KVP_IS_CERTIFICATE,
 };
 
 /** What a value looks like, for checks of length. */
@@ -55,6 +57,7 @@ enum {
     KVP_ATTRIBUTE_NEEDED = 1 << 6,    /**< must stand in one of C_GenerateKey(Pair) */
     KVP_ATTRIBUTE_MODIFY = 1 << 7,    /**< C_SetAttributeValue can change it */
     KVP_ATTRIBUTE_VENDOR = 1 << 8,    /**< token objects only */
+    KVP_ATTRIBUTE_FETCHED = 1 << 9,   /**< costs a request each time: no search of the token reads it */
 };
 
 /** What a session object has when its template says nothing. */
@@ -84,15 +87,19 @@ kvp_status kvp_attribute_set_copy(const kvp_attribute_set *from, kvp_attribute_s
 typedef struct kvp_document kvp_document; /* record.h */
 
 /**
- * One object at one moment; everything borrowed. @key is a list item while @loaded is false, NULL
- * for session objects that are no public key; @set is NULL for token objects.
+ * One object at one moment; everything borrowed. @entry is what the vault said, a list item while
+ * @loaded is false, NULL for session objects and issuers; @key is the entry of a key, or the numbers
+ * of a session public key; @cert is there for loaded certificates; @set is NULL for token objects.
  */
 typedef struct kvp_view {
     const kvp_slot *slot;
     const kvp_object *object; /**< NULL in tests: then no CKA_ALLOWED_MECHANISMS */
     CK_OBJECT_CLASS cls;
     CK_OBJECT_HANDLE handle;
+    const kvp_entry *entry;
     const kvp_key *key;
+    const kvp_cert *cert;
+    const kvp_buf *value; /**< of a token's data object, where it was asked for; else NULL */
     const kvp_attribute_set *set;
     kvp_document *document; /**< where a parsed public key is kept; NULL in tests */
     bool loaded;
@@ -161,5 +168,21 @@ kvp_status kvp_get_public_key_info(const kvp_view *view, CK_ATTRIBUTE_TYPE type,
 kvp_status kvp_get_value_len(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+
+/* ---- getters of certificates and data (attribute_certificate.c) ---- */
+kvp_status kvp_get_certificate_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_certificate_category(const kvp_view *view, CK_ATTRIBUTE_TYPE type,
+                                        kvp_buf *ret);
+kvp_status kvp_get_certificate_part(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_certificate_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_certificate_hash(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_name_hash(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_no_domain(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_data_tag(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_data_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+/** CKA_ID of an issuer, which no name of the vault's can give one: from its public key. */
+kvp_status kvp_issuer_id(const kvp_cert *cert, kvp_buf *ret);
+/** CKA_UNIQUE_ID of an issuer: `issuer-` and hexadecimal digits of the certificate's hash. */
+kvp_status kvp_issuer_unique_id(const kvp_cert *cert, kvp_buf *ret);
 
 #endif

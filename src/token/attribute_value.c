@@ -4,7 +4,9 @@
  * bytes; whether an attribute may be asked for at all is decided in attribute_table.c.
  */
 #include "base/clock.h"
+#include "jwk/base64url.h"
 #include "token/mechanism.h"
+#include "token/object_draft.h"
 #include "token/object_store.h"
 #include "token/record.h"
 
@@ -20,6 +22,12 @@ static kvp_status put_bool(bool value, kvp_buf *ret)
 static kvp_status put_ulong(CK_ULONG value, kvp_buf *ret)
 {
     return kvp_buf_append(ret, &value, sizeof(value));
+}
+
+/* A key may be a draft of what it will be: then it is in the view in the entry's stead. */
+static const kvp_entry *entry_of(const kvp_view *view)
+{
+    return view->key && !view->set ? &view->key->entry : view->entry;
 }
 
 kvp_status kvp_get_class(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -96,7 +104,12 @@ kvp_status kvp_get_destroyable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
 kvp_status kvp_get_label(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
-    return view->key ? kvp_key_label(view->key, ret) : KVP_ERR_NOT_FOUND;
+    const kvp_entry *entry = entry_of(view);
+    if (entry)
+        return kvp_entry_label(entry, ret);
+    return view->cert ? kvp_buf_append(ret, view->cert->common_name.data,
+                                       view->cert->common_name.len)
+                      : KVP_ERR_NOT_FOUND;
 }
 
 kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -105,8 +118,13 @@ kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_b
     if (view->set)
         return kvp_buf_append_fmt(ret, "session-%lu;type=%s", (unsigned long)view->handle,
                                   kvp_class_word(view->cls));
-    return kvp_buf_append_fmt(ret, "%s/%s;type=%s", view->key->name, view->key->version,
-                              kvp_class_word(view->cls));
+    const kvp_entry *entry = entry_of(view);
+    if (entry && view->cls == CKO_DATA)
+        return kvp_buf_append_fmt(ret, "%s;type=%s", entry->name, kvp_class_word(view->cls));
+    if (entry)
+        return kvp_buf_append_fmt(ret, "%s/%s;type=%s", entry->name, entry->version,
+                                  kvp_class_word(view->cls));
+    return view->cert ? kvp_issuer_unique_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
 CK_KEY_TYPE kvp_view_key_type(const kvp_view *view)
@@ -149,8 +167,10 @@ kvp_status kvp_get_key_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_bu
 kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
     (void)type;
-    return view->key ? kvp_key_object_id(view->key, view->superseded && view->loaded, ret)
-                     : KVP_ERR_NOT_FOUND;
+    const kvp_entry *entry = entry_of(view);
+    if (entry)
+        return kvp_entry_object_id(entry, view->superseded && entry->version[0], ret);
+    return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
 }
 
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -360,14 +380,33 @@ kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
 
 kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
 {
-    if (!view->key)
+    const kvp_entry *entry = entry_of(view);
+    if (!entry)
         return KVP_ERR_NOT_FOUND;
+    const char *content_type = NULL;
     switch (type) {
     case CKA_KVP_KEY_ID:
-        return kvp_buf_append_str(ret, view->key->id);
+        return kvp_buf_append_str(ret, entry->id);
     case CKA_KVP_VERSION:
-        return kvp_buf_append_str(ret, view->key->version);
+        return kvp_buf_append_str(ret, entry->version);
+    case CKA_KVP_CONTENT_TYPE:
+        content_type = ((const kvp_secret *)entry)->content_type;
+        return content_type ? kvp_buf_append_str(ret, content_type) : KVP_ERR_NOT_FOUND;
     default:
-        return put_bool(view->key->hsm, ret);
+        return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
+}
+
+/* The one that was set, else that of the certificate of the key's version, where it has been read. */
+kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const char *tag = view->entry ? kvp_entry_tag(view->entry, KVP_TAG_SUBJECT) : NULL;
+    if (tag && tag[0]) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        if (st != KVP_ERR_PARSE)
+            return st; /* else somebody's mistake: as if there were none */
+    }
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

@@ -37,6 +37,7 @@ typedef struct kvp_call {
     bool remote;                /**< a request was needed: `where` is vault, not local */
     kvp_error error;            /**< of the room below, when one failed */
     kvp_call_kind kind;
+    char note[256];             /**< worth a line in the log though nothing failed; "" for none */
     kvp_trace trace;
     int64_t start_us, start_wall_us;
 } kvp_call;

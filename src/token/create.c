@@ -5,6 +5,7 @@
  */
 #include "base/alloc.h"
 #include "token/create.h"
+#include "token/import_plan.h"
 #include "token/object_store.h"
 #include "token/template.h"
 
@@ -26,7 +27,7 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
         return CKR_HOST_MEMORY;
     document->set = *set;
     *set = (kvp_attribute_set){ 0 };
-    kvp_record *record = kvp_record_new(store, NULL, document);
+    kvp_record *record = kvp_record_new(store, KVP_RECORD_SESSION, NULL, document);
     if (!record)
         return CKR_HOST_MEMORY;
     record->session = session->handle;
@@ -149,7 +150,7 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
         st = put_bool(set, CKA_COPYABLE, false);
     if (st == KVP_OK)
         st = put_bool(set, CKA_DESTROYABLE, false);
-    return st == KVP_OK ? kvp_record_new(store, NULL, KVP_STEAL(document)) : NULL;
+    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document)) : NULL;
 }
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
@@ -282,51 +283,6 @@ CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_
     return kvp_session_object_new(session, CKO_PUBLIC_KEY, &set, KVP_STEAL(copy), ret);
 }
 
-static kvp_status put_number(kvp_buf *ret, const CK_ATTRIBUTE *attr)
-{
-    const uint8_t *data = attr->pValue;
-    size_t len = attr->ulValueLen;
-    while (len > 1 && *data == 0) {
-        data++;
-        len--;
-    }
-    return kvp_buf_set(ret, data, len);
-}
-
-/* Numbers of a template as a key; whether they are a key is OpenSSL's judgement. */
-static CK_RV read_public(const CK_ATTRIBUTE *attrs, CK_ULONG count, kvp_key *key)
-{
-    kvp_status st;
-    if (key->kty == KVP_KTY_RSA) {
-        st = put_number(&key->n, kvp_template_find(attrs, count, CKA_MODULUS));
-        if (st == KVP_OK)
-            st = put_number(&key->e, kvp_template_find(attrs, count, CKA_PUBLIC_EXPONENT));
-    } else {
-        const CK_ATTRIBUTE *params = kvp_template_find(attrs, count, CKA_EC_PARAMS);
-        const CK_ATTRIBUTE *point = kvp_template_find(attrs, count, CKA_EC_POINT);
-        const uint8_t *x;
-        const uint8_t *y;
-        key->curve = kvp_curve_from_oid(params->pValue, params->ulValueLen);
-        if (key->curve == KVP_CURVE_NONE)
-            return CKR_CURVE_NOT_SUPPORTED;
-        if (kvp_ec_point_decode(key->curve, point->pValue, point->ulValueLen, &x, &y) != KVP_OK)
-            return CKR_ATTRIBUTE_VALUE_INVALID;
-        size_t len = kvp_curves[key->curve].coordinate_len;
-        st = kvp_buf_set(&key->x, x, len);
-        if (st == KVP_OK)
-            st = kvp_buf_set(&key->y, y, len);
-    }
-    if (st != KVP_OK)
-        return CKR_HOST_MEMORY;
-    KVP_CLEANUP(kvp_public_key_freep) kvp_public_key *parsed = NULL;
-    kvp_error error;
-    st = kvp_public_key_from_key(key, &parsed, &error);
-    if (st != KVP_OK)
-        return st == KVP_ERR_NO_MEMORY ? CKR_HOST_MEMORY : CKR_ATTRIBUTE_VALUE_INVALID;
-    key->key_bits = kvp_public_key_bits(parsed);
-    return CKR_OK;
-}
-
 static CK_RV create_public(kvp_session *session, CK_KEY_TYPE type, const CK_ATTRIBUTE *attrs,
                            CK_ULONG count, CK_OBJECT_HANDLE *ret)
 {
@@ -334,8 +290,7 @@ static CK_RV create_public(kvp_session *session, CK_KEY_TYPE type, const CK_ATTR
     if (!key)
         return CKR_HOST_MEMORY;
     key->kty = type == CKK_RSA ? KVP_KTY_RSA : KVP_KTY_EC;
-    key->has_material = true;
-    CK_RV rv = read_public(attrs, count, key);
+    CK_RV rv = kvp_template_public_key((kvp_template){ attrs, count }, key);
     return rv == CKR_OK ? kvp_session_public_new(session, key, attrs, count, ret) : rv;
 }
 
@@ -364,7 +319,21 @@ static unsigned described_kind(CK_OBJECT_CLASS cls, CK_KEY_TYPE type)
         return KVP_IS_PUBLIC_RSA;
     if (cls == CKO_PUBLIC_KEY && type == CKK_EC)
         return KVP_IS_PUBLIC_EC;
+    if (cls == CKO_PRIVATE_KEY && type == CKK_RSA)
+        return KVP_IS_PRIVATE_RSA;
+    if (cls == CKO_PRIVATE_KEY && type == CKK_EC)
+        return KVP_IS_PRIVATE_EC;
     return 0;
+}
+
+static CK_RV create_token(kvp_call *call, kvp_session *session, unsigned who, CK_KEY_TYPE type,
+                          kvp_template t, CK_OBJECT_HANDLE *ret)
+{
+    if (kvp_template_bool(t.attrs, t.count, CKA_TRUSTED, false))
+        return CKR_ATTRIBUTE_READ_ONLY; /* §4.4: only the security officer may say so */
+    if (who & KVP_IS_KEY)
+        return kvp_token_key_create(call, session, who, type, t, ret);
+    return CKR_TEMPLATE_INCONSISTENT;
 }
 
 CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
@@ -377,16 +346,18 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
         return CKR_TEMPLATE_INCOMPLETE;
     CK_OBJECT_CLASS cls = kvp_template_ulong(attrs, count, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
     CK_KEY_TYPE type = kvp_template_ulong(attrs, count, CKA_KEY_TYPE, CK_UNAVAILABLE_INFORMATION);
-    if (kvp_template_bool(attrs, count, CKA_TOKEN, false)) {
-        /* A vault takes whole key pairs only, by import; what else would be stored has no place. */
+    bool token = kvp_template_bool(attrs, count, CKA_TOKEN, false);
+    if (token) {
         call->operation = "CreateObject";
-        rv = kvp_session_may_write(session);
-        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT;
+        rv = kvp_new_check_session(session, true);
+        if (rv != CKR_OK)
+            return rv;
     }
-    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE)
+    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE || cls == CKO_CERTIFICATE)
         return CKR_ATTRIBUTE_VALUE_INVALID;
-    if (cls == CKO_PRIVATE_KEY)
-        return CKR_TEMPLATE_INCONSISTENT; /* private keys stay in the vault */
+    if (!token && cls == CKO_PRIVATE_KEY)
+        return kvp_object_refuse(call, KVP_CALL_CREATE, "WrongPlace",
+                                 "private keys live in the vault only: CKA_TOKEN must be TRUE");
     if (cls != CKO_DATA && !kvp_template_find(attrs, count, CKA_KEY_TYPE))
         return CKR_TEMPLATE_INCOMPLETE;
     unsigned who = described_kind(cls, type);
@@ -396,6 +367,8 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
     if (rv != CKR_OK)
         return rv;
 
+    if (token)
+        return create_token(call, session, who, type, (kvp_template){ attrs, count }, ret);
     if (cls == CKO_DATA)
         return create_data(session, attrs, count, ret);
     if (cls == CKO_PUBLIC_KEY)

@@ -6,6 +6,7 @@
 #include "token/attribute_table.h"
 #include "token/record.h"
 #include "token/slot.h"
+#include "token/template.h"
 
 /** Where a new session object comes from: decides what its template may say and what is true of it.
  */
@@ -39,6 +40,26 @@ CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANI
 /** A session public key with the numbers of @key (copied). */
 CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_ATTRIBUTE *attrs,
                              CK_ULONG count, CK_OBJECT_HANDLE *ret);
+
+/* ---- keys in the vault (new_key.c) ---- */
+
+/** May this session make a token object (@token), by the standard's order of checks? */
+CK_RV kvp_new_check_session(kvp_session *session, bool token);
+
+/** Sends the request that makes the key of draft->name. */
+typedef kvp_status (*kvp_key_sender)(kvp_call *call, kvp_vault *vault, void *plan, kvp_key **ret);
+/**
+ * Have the vault make or take in the key of @draft, unless a key has its name: CKR of `KeyExists`.
+ * @free_name: the application has not asked for the name, so another is taken then. @ret is pinned.
+ */
+CK_RV kvp_new_key(kvp_call *call, kvp_session *session, kvp_key *draft, bool free_name,
+                  kvp_key_sender send, void *plan, kvp_record **ret);
+/** The handle of the record's object of @cls. */
+CK_RV kvp_new_handle(kvp_record *record, CK_OBJECT_CLASS cls, CK_OBJECT_HANDLE *ret);
+
+/** C_CreateObject with CKA_TOKEN = TRUE for a key (import_key.c); the template was checked. */
+CK_RV kvp_token_key_create(kvp_call *call, kvp_session *session, unsigned kind, CK_KEY_TYPE type,
+                           kvp_template t, CK_OBJECT_HANDLE *ret);
 
 /** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
  */

@@ -98,6 +98,9 @@ const kvp_error_row kvp_error_rows[] = {
       "Choose a label that the setting keys shows, or widen that setting." },
     { KVP_ERR_REFUSED, ANY_STATUS, "WrongPlace", ANY_KIND, CKR_TEMPLATE_INCONSISTENT,
       "Private keys live in the vault, secret keys in a Managed HSM or in the session." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "NoSecrets", ANY_KIND, CKR_TEMPLATE_INCONSISTENT,
+      "Certificates and data objects are kept as secrets of a vault: the settings certificates and "
+      "secrets must show them." },
     { KVP_ERR_REFUSED, ANY_STATUS, "PublicKey", ANY_KIND, CKR_ACTION_PROHIBITED,
       "A vault keeps both as one: destroy the private key, and the public key goes with it." },
     { KVP_ERR_REFUSED, ANY_STATUS, "NewerVersion", ANY_KIND, CKR_ACTION_PROHIBITED,

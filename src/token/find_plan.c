@@ -12,17 +12,18 @@ bool kvp_attribute_is_identity(CK_ATTRIBUTE_TYPE type)
     return type == CKA_LABEL || type == CKA_ID || type == CKA_UNIQUE_ID || type == CKA_KVP_KEY_ID;
 }
 
-/* The kinds whose rows have @type, and can be compared on a token: a sensitive value never is. */
-static unsigned kinds_with(CK_ATTRIBUTE_TYPE type, bool *ret_documents)
+/* The kinds whose rows have @type, and can be compared on a token: a sensitive value never is, nor
+ * one that would have to be fetched for each object. */
+static unsigned kinds_with(CK_ATTRIBUTE_TYPE type, unsigned *ret_documents)
 {
     unsigned who = 0;
     for (size_t i = 0; i < kvp_attribute_row_count; i++) {
         const kvp_attribute_row *row = &kvp_attribute_rows[i];
-        if (row->type != type || (row->flags & KVP_ATTRIBUTE_SENSITIVE))
+        if (row->type != type || (row->flags & (KVP_ATTRIBUTE_SENSITIVE | KVP_ATTRIBUTE_FETCHED)))
             continue;
         who |= row->who;
         if (!(row->flags & KVP_ATTRIBUTE_LISTED))
-            *ret_documents = true;
+            *ret_documents |= row->who;
     }
     return who;
 }
@@ -42,19 +43,29 @@ static unsigned kinds_of_type(const CK_ATTRIBUTE *attr)
     }
 }
 
-/* The same for every token object: compared here and now. */
-static bool fixed_fits(const kvp_slot *slot, const CK_ATTRIBUTE *attr, unsigned who)
+static CK_OBJECT_CLASS class_of(unsigned who)
 {
-    const kvp_attribute_row *row = kvp_attribute_row_find(attr->type, who);
-    if (!row || !(row->flags & KVP_ATTRIBUTE_FIXED))
-        return true;
-    CK_OBJECT_CLASS cls = CKO_SECRET_KEY;
-    if (row->who & who & KVP_IS_PRIVATE)
-        cls = CKO_PRIVATE_KEY;
-    else if (row->who & who & KVP_IS_PUBLIC)
-        cls = CKO_PUBLIC_KEY;
-    kvp_view view = { .slot = slot, .cls = cls, .loaded = true };
-    return kvp_attribute_matches(&view, attr);
+    static const CK_OBJECT_CLASS classes[] = { CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_CERTIFICATE,
+                                               CKO_DATA, CKO_SECRET_KEY };
+    for (size_t i = 0; i < KVP_ARRAY_LEN(classes); i++)
+        if (kvp_class_who(classes[i]) & who)
+            return classes[i];
+    return CK_UNAVAILABLE_INFORMATION;
+}
+
+/* Kinds for which the value is the same for every token object, and not this one. */
+static unsigned kinds_unfit(const kvp_slot *slot, const CK_ATTRIBUTE *attr, unsigned who)
+{
+    unsigned unfit = 0;
+    for (size_t i = 0; i < kvp_attribute_row_count; i++) {
+        const kvp_attribute_row *row = &kvp_attribute_rows[i];
+        if (row->type != attr->type || !(row->who & who) || !(row->flags & KVP_ATTRIBUTE_FIXED))
+            continue;
+        kvp_view view = { .slot = slot, .cls = class_of(row->who & who), .loaded = true };
+        if (!kvp_attribute_matches(&view, attr))
+            unfit |= row->who;
+    }
+    return unfit;
 }
 
 static void add_ref(const kvp_slot *slot, kvp_find_plan *plan, const kvp_key_ref *ref)
@@ -69,24 +80,54 @@ static void add_ref(const kvp_slot *slot, kvp_find_plan *plan, const kvp_key_ref
         plan->refs[plan->ref_count++] = *ref;
 }
 
-/* CKA_UNIQUE_ID and CKA_KVP_KEY_ID say it all. */
+/* The kinds that entries of a collection can be. */
+static unsigned kinds_in(kvp_collection collection)
+{
+    switch (collection) {
+    case KVP_KEYS:
+        return KVP_IS_KEY;
+    case KVP_CERTIFICATES:
+        return KVP_IS_CERTIFICATE;
+    default:
+        return KVP_IS_CERTIFICATE | KVP_IS_DATA;
+    }
+}
+
+static bool is_issuer_id(const CK_ATTRIBUTE *attr)
+{
+    size_t len = strlen(KVP_ISSUER_PREFIX);
+    return attr->ulValueLen > len && memcmp(attr->pValue, KVP_ISSUER_PREFIX, len) == 0 &&
+           !memchr(attr->pValue, '/', attr->ulValueLen);
+}
+
+/* CKA_UNIQUE_ID and CKA_KVP_KEY_ID say it all: but for a certificate, which may be kept as a
+ * secret, and an issuer, which has no name. */
 static void plan_certain(const kvp_slot *slot, const CK_ATTRIBUTE *attr, kvp_find_plan *plan)
 {
     kvp_key_ref ref;
     CK_OBJECT_CLASS cls = CK_UNAVAILABLE_INFORMATION;
+    kvp_collection collection = KVP_KEYS;
     bool known = false;
     if (attr->type == CKA_UNIQUE_ID) {
         known = kvp_key_ref_from_unique_id(attr->pValue, attr->ulValueLen, &ref, &cls);
+        if (!known && is_issuer_id(attr)) {
+            plan->who &= KVP_IS_CERTIFICATE;
+            plan->issuer = true;
+            return;
+        }
         if (known)
             plan->who &= kvp_class_who(cls);
     } else {
-        known = kvp_key_ref_from_key_id(slot->config->url, attr->pValue, attr->ulValueLen, &ref);
+        known = kvp_key_ref_from_key_id(slot->config->url, attr->pValue, attr->ulValueLen, &ref,
+                                        &collection);
+        if (known)
+            plan->who &= kinds_in(collection);
     }
     if (!known || !kvp_config_vault_shows(slot->config, ref.name)) {
         plan->who = 0;
         return;
     }
-    plan->certain = true;
+    plan->certain = !(plan->who & KVP_IS_CERTIFICATE);
     plan->ref_count = 0;
     add_ref(slot, plan, &ref);
 }
@@ -100,7 +141,7 @@ static void plan_identity(const kvp_slot *slot, const CK_ATTRIBUTE *attr, kvp_fi
         return;
     }
     if (attr->ulValueLen == 0) {
-        plan->who = 0; /* no key of a vault is without a name */
+        plan->who = 0; /* nothing in a vault is without a name */
         return;
     }
     if (plan->certain || !kvp_key_ref_from_id(attr->pValue, attr->ulValueLen, &ref))
@@ -118,27 +159,37 @@ void kvp_find_plan_make(const kvp_slot *slot, const CK_ATTRIBUTE *attrs, CK_ULON
                                                    CKA_ID };
     kvp_find_plan plan = { .who = KVP_IS_KEY };
 
-    if (!slot->config->managed_hsm)
-        plan.who &= ~(unsigned)KVP_IS_SECRET;
     plan.who &= ~(unsigned)(KVP_IS_PUBLIC_OTHER | KVP_IS_PRIVATE_OTHER);
-    /* List pages of a Managed HSM leave open which objects there are. */
-    plan.documents = slot->config->managed_hsm;
+    if (slot->config->managed_hsm) {
+        /* List pages of a Managed HSM leave open which objects there are. */
+        plan.documents = KVP_IS_KEY;
+    } else {
+        plan.who &= ~(unsigned)KVP_IS_SECRET;
+        if (slot->config->certificates)
+            plan.who |= KVP_IS_CERTIFICATE;
+        if (slot->config->secrets)
+            plan.who |= KVP_IS_DATA;
+    }
 
     for (CK_ULONG i = 0; i < count; i++) {
         const CK_ATTRIBUTE *attr = &attrs[i];
         plan.who &= kinds_with(attr->type, &plan.documents);
         if (attr->type == CKA_CLASS)
-            plan.who &= kvp_class_who(
-                kvp_template_ulong(attr, 1, CKA_CLASS, CK_UNAVAILABLE_INFORMATION));
+            plan.who &=
+                kvp_class_who(kvp_template_ulong(attr, 1, CKA_CLASS, CK_UNAVAILABLE_INFORMATION));
         else if (attr->type == CKA_KEY_TYPE)
             plan.who &= kinds_of_type(attr);
-        else if (!fixed_fits(slot, attr, plan.who))
-            plan.who = 0;
+        else
+            plan.who &= ~kinds_unfit(slot, attr, plan.who);
     }
     for (size_t k = 0; k < KVP_ARRAY_LEN(likeliest); k++) {
         const CK_ATTRIBUTE *attr = kvp_template_find(attrs, count, likeliest[k]);
         if (attr)
             plan_identity(slot, attr, &plan);
     }
+    plan.documents &= plan.who;
+    for (int c = 0; c < KVP_COLLECTION_COUNT; c++)
+        if (plan.who & kinds_in((kvp_collection)c))
+            plan.collections |= KVP_COLLECTION_BIT(c);
     *ret = plan;
 }

@@ -2,11 +2,6 @@
 /*
  * Generating keys (PKCS#11 v3.1 §5.18.1, §5.18.2): in the vault, or as session objects for secret
  * keys. What a template asks for is decided in generate_plan.c.
- *
- * A name that lives is not made again. The service would make a new version of it, which is a
- * rotation: another key for everybody who uses the name, from a call that in PKCS#11 only ever
- * adds. So the name is looked up first, and a key of that name, enabled or not, ends the call with
- * CKR_ATTRIBUTE_VALUE_INVALID. A name in soft-deleted state is refused by the service.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -30,75 +25,28 @@ static CK_RV check_mechanism(const kvp_slot *slot, const CK_MECHANISM *mechanism
     return CKR_OK;
 }
 
-static CK_RV check_name_is_free(kvp_call *call, kvp_vault *vault, const char *name)
+/* What one request needs. */
+typedef struct order {
+    const kvp_generation *generation;
+    const kvp_slot *slot;
+} order;
+
+static kvp_status send_create(kvp_call *call, kvp_vault *vault, void *plan, kvp_key **ret)
 {
-    KVP_CLEANUP(kvp_key_freep) kvp_key *there = NULL;
-    kvp_status st = kvp_vault_key_get(vault, name, NULL, &call->trace, &there, &call->error);
-    if (st == KVP_ERR_HTTP && call->error.http_status == 404) {
-        kvp_error_clear(&call->error);
-        return CKR_OK;
-    }
-    if (st != KVP_OK)
-        return kvp_call_fail(call, KVP_CALL_CREATE);
-    kvp_copy_printable(call->object_id, sizeof(call->object_id), there->id);
-    return kvp_object_refuse(call, KVP_CALL_CREATE, "KeyExists", "the vault has a key named %s",
-                             name);
+    const order *o = plan;
+    kvp_key_create request;
+    kvp_generation_request(o->generation, o->slot, &request);
+    return kvp_vault_key_create(vault, o->generation->draft->name, &request, &call->trace, ret,
+                                &call->error);
 }
 
 /* Have the vault make it. @ret is pinned. */
 static CK_RV make_key(kvp_call *call, kvp_session *session, const kvp_generation *generation,
                       kvp_record **ret)
 {
-    kvp_object_store *store = session->slot->objects;
-    kvp_vault *vault = kvp_slot_vault(call, session->slot);
-    if (!vault)
-        return kvp_call_fail(call, KVP_CALL_CREATE);
-    const char *name = generation->draft->name;
-    call->remote = true;
-    CK_RV rv = check_name_is_free(call, vault, name);
-    if (rv != CKR_OK)
-        return rv;
-
-    kvp_key_create request;
-    kvp_key *key = NULL;
-    kvp_generation_request(generation, session->slot, &request);
-    if (kvp_vault_key_create(vault, name, &request, &call->trace, &key, &call->error) != KVP_OK)
-        return kvp_call_fail(call, KVP_CALL_CREATE);
-    kvp_copy_printable(call->object_id, sizeof(call->object_id), key->id);
-    /* Services before 2026-04-01 do not tell the size of a symmetric key; we have just asked for
-     * it. */
-    if (key->kty == KVP_KTY_OCT && key->key_bits == 0)
-        key->key_bits = generation->draft->key_bits;
-    kvp_record *record = NULL;
-    if (kvp_store_put(store, key, true, kvp_read_time_now(), &record) != KVP_OK)
-        return CKR_HOST_MEMORY;
-    kvp_store_changed(store);
-    if (!record)
-        return CKR_FUNCTION_FAILED; /* made, and disabled by somebody at once */
-    *ret = record;
-    return CKR_OK;
-}
-
-static CK_RV handle_of(kvp_record *record, CK_OBJECT_CLASS cls, CK_OBJECT_HANDLE *ret)
-{
-    for (unsigned i = 0; i < record->object_count; i++) {
-        if (record->objects[i].cls != cls)
-            continue;
-        *ret = kvp_object_handle(&record->objects[i]);
-        return *ret != CK_INVALID_HANDLE ? CKR_OK : CKR_HOST_MEMORY;
-    }
-    return CKR_FUNCTION_FAILED; /* the service made something else */
-}
-
-/* Order of the checks as in the standard: the session's before the template's details. */
-static CK_RV check_session(kvp_session *session, bool token)
-{
-    if (!token)
-        return CKR_OK;
-    CK_RV rv = kvp_session_may_write(session);
-    if (rv != CKR_OK)
-        return rv;
-    return kvp_slot_is_open(session->slot) ? CKR_OK : CKR_USER_NOT_LOGGED_IN;
+    order o = { generation, session->slot };
+    return kvp_new_key(call, session, generation->draft, generation->free_name, send_create, &o,
+                       ret);
 }
 
 CK_RV kvp_generate_key_pair(kvp_call *call, kvp_session *session, const CK_MECHANISM *mechanism,
@@ -116,8 +64,8 @@ CK_RV kvp_generate_key_pair(kvp_call *call, kvp_session *session, const CK_MECHA
     if (rv == CKR_OK)
         rv = check_mechanism(session->slot, mechanism, CKF_GENERATE_KEY_PAIR, &row);
     if (rv == CKR_OK)
-        rv = check_session(session,
-                           kvp_template_bool(private_attrs, private_count, CKA_TOKEN, false));
+        rv = kvp_new_check_session(
+            session, kvp_template_bool(private_attrs, private_count, CKA_TOKEN, false));
     if (rv != CKR_OK)
         return rv;
 
@@ -134,12 +82,12 @@ CK_RV kvp_generate_key_pair(kvp_call *call, kvp_session *session, const CK_MECHA
 
     CK_OBJECT_HANDLE private_key = CK_INVALID_HANDLE;
     CK_OBJECT_HANDLE public_key = CK_INVALID_HANDLE;
-    rv = handle_of(record, CKO_PRIVATE_KEY, &private_key);
+    rv = kvp_new_handle(record, CKO_PRIVATE_KEY, &private_key);
     if (rv == CKR_OK && generation.session_public)
         rv = kvp_session_public_new(session, kvp_record_document(record)->key, public_attrs,
                                     public_count, &public_key);
     else if (rv == CKR_OK)
-        rv = handle_of(record, CKO_PUBLIC_KEY, &public_key);
+        rv = kvp_new_handle(record, CKO_PUBLIC_KEY, &public_key);
     kvp_record_unpin(record);
     if (rv == CKR_OK) {
         *ret_public = public_key;
@@ -185,7 +133,7 @@ CK_RV kvp_generate_key(kvp_call *call, kvp_session *session, const CK_MECHANISM 
     if (rv == CKR_OK)
         rv = check_mechanism(session->slot, mechanism, CKF_GENERATE, &row);
     if (rv == CKR_OK)
-        rv = check_session(session, token);
+        rv = kvp_new_check_session(session, token);
     if (rv != CKR_OK)
         return rv;
     if (!token)
@@ -200,7 +148,7 @@ CK_RV kvp_generate_key(kvp_call *call, kvp_session *session, const CK_MECHANISM 
     rv = make_key(call, session, &generation, &record);
     if (rv != CKR_OK)
         return rv;
-    rv = handle_of(record, CKO_SECRET_KEY, ret);
+    rv = kvp_new_handle(record, CKO_SECRET_KEY, ret);
     kvp_record_unpin(record);
     return rv;
 }

@@ -9,11 +9,20 @@
 
 #include <string.h>
 
-#define RSA_OPS                                                                                    \
-    (KVP_OP_ENCRYPT | KVP_OP_DECRYPT | KVP_OP_SIGN | KVP_OP_VERIFY | KVP_OP_WRAP | KVP_OP_UNWRAP)
-#define EC_OPS (KVP_OP_SIGN | KVP_OP_VERIFY)
-#define AES_OPS (KVP_OP_ENCRYPT | KVP_OP_DECRYPT | KVP_OP_WRAP | KVP_OP_UNWRAP)
-#define HMAC_OPS (KVP_OP_SIGN | KVP_OP_VERIFY)
+#define CRYPT_OPS (KVP_OP_ENCRYPT | KVP_OP_DECRYPT | KVP_OP_WRAP | KVP_OP_UNWRAP)
+#define SIGN_OPS (KVP_OP_SIGN | KVP_OP_VERIFY)
+
+uint32_t kvp_key_ops(CK_KEY_TYPE type)
+{
+    switch (type) {
+    case CKK_RSA:
+        return SIGN_OPS | CRYPT_OPS;
+    case CKK_AES:
+        return CRYPT_OPS;
+    default:
+        return SIGN_OPS;
+    }
+}
 
 void kvp_generation_clear(kvp_generation *generation)
 {
@@ -60,123 +69,6 @@ CK_RV kvp_curve_from_params(const void *der, size_t len, kvp_curve *ret)
     return CKR_OK;
 }
 
-/* ---- what both kinds of generation share ---- */
-
-/* Accepted whatever their value; see the header. */
-static bool is_lenient(const CK_ATTRIBUTE *attr)
-{
-    switch (attr->type) {
-    case CKA_PRIVATE:
-    case CKA_COPYABLE:
-    case CKA_EC_PARAMS: /* was understood; it may have been written as a name */
-    case CKA_DERIVE:    /* pkcs11-tool 0.23 asks for it with every EC key; the new key says FALSE */
-        return true;
-    case CKA_LABEL:
-    case CKA_ID:
-        return attr->ulValueLen == 0; /* none */
-    default:
-        return false;
-    }
-}
-
-/* Every attribute must be what the new key will answer. */
-static CK_RV check_outcome(kvp_call *call, const kvp_slot *slot, const kvp_key *draft,
-                           CK_OBJECT_CLASS cls, kvp_template t, bool token_open)
-{
-    kvp_view view = { .slot = slot, .cls = cls, .key = draft, .loaded = true };
-    for (CK_ULONG i = 0; i < t.count; i++) {
-        const CK_ATTRIBUTE *attr = &t.attrs[i];
-        if (is_lenient(attr) || (attr->type == CKA_TOKEN && token_open) ||
-            kvp_attribute_matches(&view, attr))
-            continue;
-        CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
-                                     "a key in the vault cannot have the value asked for in %s",
-                                     kvp_cka_name(attr->type));
-        return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                    : rv;
-    }
-    return CKR_OK;
-}
-
-/* The non-empty value of @type that the templates give; they may not give two different ones. */
-static CK_RV shared_value(CK_ATTRIBUTE_TYPE type, kvp_template a, kvp_template b,
-                          const CK_ATTRIBUTE **ret)
-{
-    const CK_ATTRIBUTE *x = kvp_template_find(a.attrs, a.count, type);
-    const CK_ATTRIBUTE *y = kvp_template_find(b.attrs, b.count, type);
-    if (x && x->ulValueLen == 0)
-        x = NULL;
-    if (y && y->ulValueLen == 0)
-        y = NULL;
-    if (x && y &&
-        (x->ulValueLen != y->ulValueLen || memcmp(x->pValue, y->pValue, x->ulValueLen) != 0))
-        return CKR_TEMPLATE_INCONSISTENT; /* one key in the vault, one label and one id */
-    *ret = x ? x : y;
-    return CKR_OK;
-}
-
-/* Name, label, id and dates of the draft. */
-static CK_RV draft_identity(kvp_call *call, const kvp_slot *slot, kvp_key *draft, kvp_template a,
-                            kvp_template b)
-{
-    static const CK_ATTRIBUTE_TYPE types[] = { CKA_LABEL, CKA_ID, CKA_START_DATE, CKA_END_DATE };
-    char name[KVP_NAME_MAX + 1];
-    bool exact;
-    for (size_t i = 0; i < KVP_ARRAY_LEN(types); i++) {
-        const CK_ATTRIBUTE *attr;
-        CK_RV rv = shared_value(types[i], a, b, &attr);
-        if (rv != CKR_OK)
-            return rv;
-        if (types[i] == CKA_LABEL) {
-            if (kvp_name_from_label(attr ? attr->pValue : NULL, attr ? attr->ulValueLen : 0, name,
-                                    &exact) != KVP_OK)
-                return CKR_FUNCTION_FAILED;
-            draft->name = kvp_strdup(name);
-            if (!draft->name)
-                return CKR_HOST_MEMORY;
-        }
-        rv = attr ? kvp_draft_apply(draft, attr) : CKR_OK;
-        if (rv != CKR_OK)
-            return rv;
-    }
-    if (kvp_draft_set_tag(draft, KVP_TAG_LOCAL, "yes") != KVP_OK)
-        return CKR_HOST_MEMORY;
-    if (!kvp_config_vault_shows(slot->config, name))
-        return kvp_object_refuse(call, KVP_CALL_CREATE, "HiddenName",
-                                 "the setting \"keys\" would hide the new key %s", name);
-    return CKR_OK;
-}
-
-static uint32_t counterparts(uint32_t ops)
-{
-    static const uint32_t pairs[][2] = { { KVP_OP_SIGN, KVP_OP_VERIFY },
-                                         { KVP_OP_DECRYPT, KVP_OP_ENCRYPT },
-                                         { KVP_OP_UNWRAP, KVP_OP_WRAP } };
-    uint32_t other = 0;
-    for (size_t i = 0; i < KVP_ARRAY_LEN(pairs); i++) {
-        if (ops & pairs[i][0])
-            other |= pairs[i][1];
-        if (ops & pairs[i][1])
-            other |= pairs[i][0];
-    }
-    return other;
-}
-
-/* The key_ops that usage attributes ask for, of those that the key could have. */
-static uint32_t wanted_ops(uint32_t all, uint32_t on_a, uint32_t off_a, uint32_t on_b,
-                           uint32_t off_b)
-{
-    if (on_a || on_b) {
-        uint32_t ops = on_a | on_b;
-        if (!on_a && !off_a)
-            ops |= counterparts(on_b);
-        if (!on_b && !off_b)
-            ops |= counterparts(on_a);
-        return ops;
-    }
-    return all & ~(off_a | off_b);
-}
-
 /* ---- key pairs ---- */
 
 static CK_RV draft_rsa(kvp_key *draft, kvp_template t)
@@ -187,7 +79,7 @@ static CK_RV draft_rsa(kvp_key *draft, kvp_template t)
         return CKR_ATTRIBUTE_VALUE_INVALID;
     draft->kty = KVP_KTY_RSA;
     draft->key_bits = (unsigned)bits;
-    draft->ops = RSA_OPS;
+    draft->ops = kvp_key_ops(CKK_RSA);
     return kvp_buf_set(&draft->e, f4, sizeof(f4)) == KVP_OK ? CKR_OK : CKR_HOST_MEMORY;
 }
 
@@ -199,7 +91,7 @@ static CK_RV draft_ec(kvp_key *draft, kvp_template t)
         return rv;
     draft->kty = KVP_KTY_EC;
     draft->key_bits = kvp_curves[draft->curve].bits;
-    draft->ops = EC_OPS;
+    draft->ops = kvp_key_ops(CKK_EC);
     return CKR_OK;
 }
 
@@ -230,7 +122,7 @@ CK_RV kvp_generation_pair(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_TYP
     draft->attributes.enabled = true;
     rv = rsa ? draft_rsa(draft, pub) : draft_ec(draft, pub);
     if (rv == CKR_OK)
-        rv = draft_identity(call, slot, draft, priv, pub);
+        rv = kvp_draft_identity(call, slot, draft, priv, pub, true, &generation.free_name);
     if (rv != CKR_OK)
         return rv;
 
@@ -239,14 +131,14 @@ CK_RV kvp_generation_pair(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_TYP
     kvp_draft_usage(CKO_PRIVATE_KEY, priv.attrs, priv.count, &on[0], &off[0]);
     kvp_draft_usage(CKO_PUBLIC_KEY, pub.attrs, pub.count, &on[1], &off[1]);
     generation.default_ops = !(on[0] | on[1] | off[0] | off[1]);
-    draft->ops = wanted_ops(draft->ops, on[0], off[0], on[1], off[1]);
+    draft->ops = kvp_draft_wanted_ops(draft->ops, on[0], off[0], on[1], off[1]);
     if (draft->ops == 0)
         return CKR_TEMPLATE_INCONSISTENT;
     generation.session_public = !kvp_template_bool(pub.attrs, pub.count, CKA_TOKEN, true);
 
-    rv = check_outcome(call, slot, draft, CKO_PRIVATE_KEY, priv, false);
+    rv = kvp_draft_check(call, slot, draft, CKO_PRIVATE_KEY, priv, false);
     if (rv == CKR_OK)
-        rv = check_outcome(call, slot, draft, CKO_PUBLIC_KEY, pub, true);
+        rv = kvp_draft_check(call, slot, draft, CKO_PUBLIC_KEY, pub, true);
     if (rv != CKR_OK)
         return rv;
     *ret = generation;
@@ -280,7 +172,7 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
     draft->attributes.enabled = true;
     draft->kty = KVP_KTY_OCT;
     draft->key_bits = (unsigned)len * 8;
-    rv = draft_identity(call, slot, draft, attrs, none);
+    rv = kvp_draft_identity(call, slot, draft, attrs, none, true, &generation.free_name);
     if (rv != CKR_OK)
         return rv;
 
@@ -289,14 +181,14 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
     kvp_draft_usage(CKO_SECRET_KEY, attrs.attrs, attrs.count, &on, &off);
     /* The service's default is that of an AES key: a key for HMAC must be asked for. */
     generation.default_ops = aes && !on && !off;
-    uint32_t all = aes ? AES_OPS : HMAC_OPS;
+    uint32_t all = kvp_key_ops(aes ? CKK_AES : CKK_GENERIC_SECRET);
     draft->ops = on ? on : all & ~off;
     if (draft->ops == 0)
         return CKR_TEMPLATE_INCONSISTENT;
-    rv = check_outcome(call, slot, draft, CKO_SECRET_KEY, attrs, false);
+    rv = kvp_draft_check(call, slot, draft, CKO_SECRET_KEY, attrs, false);
     /* A key of the other type would come out: AES without an AES use, or a generic secret with one.
      */
-    kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .key = draft, .loaded = true };
+    kvp_view view = { .slot = slot, .cls = CKO_SECRET_KEY, .entry = &draft->entry, .key = draft, .loaded = true };
     if (rv == CKR_OK && kvp_view_key_type(&view) != (aes ? CKK_AES : CKK_GENERIC_SECRET))
         rv = CKR_TEMPLATE_INCONSISTENT;
     if (rv != CKR_OK)

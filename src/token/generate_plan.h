@@ -21,19 +21,15 @@
 
 #include "token/attribute_table.h"
 #include "token/slot.h"
+#include "token/template.h"
 
 typedef struct kvp_generation {
     kvp_key *draft;      /**< owned: the key as it shall be, without id and version */
     bool default_ops;    /**< leave key_ops to the service */
+    bool free_name;      /**< nobody asked for the draft's name */
     bool session_public; /**< the public key object is wanted as a session object */
 } kvp_generation;
 void kvp_generation_clear(kvp_generation *generation);
-
-/** A template and its length. */
-typedef struct kvp_template {
-    const CK_ATTRIBUTE *attrs;
-    CK_ULONG count;
-} kvp_template;
 
 /** CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_EC_KEY_PAIR_GEN. call->error says more than the CK_RV. */
 CK_RV kvp_generation_pair(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_TYPE mechanism,
@@ -45,6 +41,9 @@ CK_RV kvp_generation_secret(kvp_call *call, const kvp_slot *slot, CK_MECHANISM_T
 /** The request for it; borrows from @generation. */
 void kvp_generation_request(const kvp_generation *generation, const kvp_slot *slot,
                             kvp_key_create *ret);
+
+/** The key_ops that a key of @type can have in a vault: RSA, EC, AES; any other is for MACs. */
+uint32_t kvp_key_ops(CK_KEY_TYPE type);
 
 /**
  * The curve that CKA_EC_PARAMS names, by OID or by PrintableString. CKR_OK, CKR_CURVE_NOT_SUPPORTED,

@@ -46,7 +46,9 @@ typedef struct kvp_crypt_operation {
     /* What the mechanism's parameter said, checked. */
     kvp_hash hash; /**< of the message, of PSS and OAEP */
     kvp_buf iv, aad;
-    size_t tag_len; /**< bytes, GCM */
+    size_t tag_len;  /**< bytes, GCM */
+    kvp_hash mgf;    /**< PSS */
+    size_t salt_len; /**< bytes, PSS */
 
     /* Where input goes: the first that is not NULL. */
     kvp_digest *digest;
@@ -198,7 +200,7 @@ CK_RV kvp_mech_remote_crypt(kvp_call *call, kvp_crypt_operation *op, kvp_alg alg
                             const kvp_buf *tag, size_t expected_len, kvp_operation_result *ret);
 
 /* ---- mech_rsa_params.c ---- */
-/** A row a hash that the service can pad with. */
+/** A row a hash of RSA paddings, with what the service has of it. */
 typedef struct kvp_rsa_hash_info {
     kvp_hash hash;
     CK_MECHANISM_TYPE mechanism;
@@ -207,10 +209,12 @@ typedef struct kvp_rsa_hash_info {
 } kvp_rsa_hash_info;
 /** NULL if @hash has no row. */
 const kvp_rsa_hash_info *kvp_rsa_hash_find(kvp_hash hash);
-/** CK_RSA_PKCS_PSS_PARAMS, as the service does it: MGF1 with the same hash, salt as long. @wanted
- *  KVP_HASH_NONE: any of the service's. */
-CK_RV kvp_rsa_pss_params(kvp_call *call, const CK_MECHANISM *mechanism, kvp_hash wanted,
-                         kvp_hash *ret);
+/**
+ * CK_RSA_PKCS_PSS_PARAMS to op->hash, op->mgf and op->salt_len. A signature must be asked for as
+ * the service makes it: MGF1 with the same hash, a salt as long. Verifying is done here, with
+ * whatever hash, MGF1 and salt length the signer had. A mechanism with a hash takes no other.
+ */
+CK_RV kvp_rsa_pss_params(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANISM *mechanism);
 /** CK_RSA_PKCS_OAEP_PARAMS, as the service does it: SHA-1 or SHA-256 for both, no label. */
 CK_RV kvp_rsa_oaep_params(kvp_call *call, const CK_MECHANISM *mechanism, kvp_hash *ret);
 

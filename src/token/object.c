@@ -14,7 +14,7 @@ CK_OBJECT_CLASS kvp_object_class(const kvp_object *object)
 
 bool kvp_object_is_token(const kvp_object *object)
 {
-    return object->record->name != NULL;
+    return kvp_record_is_token(object->record);
 }
 
 CK_KEY_TYPE kvp_object_key_type(const kvp_object *object)
@@ -36,7 +36,7 @@ CK_ULONG kvp_object_key_bits(const kvp_object *object)
 const kvp_key *kvp_object_vault_key(const kvp_object *object)
 {
     const kvp_document *document = kvp_record_document(object->record);
-    return object->record->name && document->loaded ? document->key : NULL;
+    return object->record->kind == KVP_RECORD_KEY && document->loaded ? document->key : NULL;
 }
 
 CK_RV kvp_object_public_key(kvp_call *call, kvp_object *object, const kvp_public_key **ret)
@@ -55,7 +55,7 @@ kvp_curve kvp_object_curve(const kvp_object *object)
 
 const kvp_buf *kvp_object_secret_value(const kvp_object *object)
 {
-    if (object->record->name || object->cls != CKO_SECRET_KEY)
+    if (kvp_object_is_token(object) || object->cls != CKO_SECRET_KEY)
         return NULL;
     return kvp_attribute_set_get(&kvp_record_document(object->record)->set, CKA_VALUE);
 }
@@ -147,6 +147,26 @@ static int weight(CK_RV rv)
     }
 }
 
+/* A token's data object, whose value is asked for: the view has it until @value is cleared. */
+static CK_RV read_value(kvp_call *call, kvp_object *object, kvp_view *view, kvp_buf *value)
+{
+    CK_RV rv = kvp_data_take_value(call, object->record, value);
+    if (rv != CKR_OK)
+        return rv;
+    view->value = value;
+    view->loaded = true;
+    return CKR_OK;
+}
+
+static bool only_length(const CK_ATTRIBUTE *attrs, CK_ULONG count)
+{
+    for (CK_ULONG i = 0; i < count; i++)
+        if (attrs[i].type == CKA_VALUE && attrs[i].pValue &&
+            attrs[i].ulValueLen != CK_UNAVAILABLE_INFORMATION)
+            return false;
+    return true;
+}
+
 CK_RV kvp_object_get_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle,
                                 CK_ATTRIBUTE *attrs, CK_ULONG count)
 {
@@ -157,18 +177,23 @@ CK_RV kvp_object_get_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
 
     kvp_view view;
     kvp_object_view(object, &view);
+    KVP_CLEANUP(kvp_buf_clear) kvp_buf value = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
     if (needs_document(&view, attrs, count)) {
         call->operation = "GetAttributeValue";
-        rv = kvp_object_load(call, object);
+        bool data = kvp_object_is_token(object) && object->cls == CKO_DATA;
+        rv = data ? read_value(call, object, &view, &value) : kvp_object_load(call, object);
         if (rv != CKR_OK)
             return rv;
-        kvp_object_view(object, &view);
+        if (!data)
+            kvp_object_view(object, &view);
     }
     for (CK_ULONG i = 0; i < count; i++) {
         CK_RV one = get_attribute(&view, &attrs[i]);
         if (weight(one) > weight(rv))
             rv = one;
     }
+    if (view.value && only_length(attrs, count))
+        kvp_data_give_value(object->record, &value);
     return rv;
 }
 
@@ -180,6 +205,10 @@ CK_RV kvp_object_size(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE han
     CK_RV rv = kvp_object_get(session, handle, &object);
     if (rv != CKR_OK)
         return rv;
+    if (kvp_object_is_token(object) && object->cls == CKO_DATA) {
+        *ret = CK_UNAVAILABLE_INFORMATION; /* only its value would tell, which was not asked for */
+        return CKR_OK;
+    }
     if (!kvp_record_document(object->record)->loaded)
         call->operation = "GetObjectSize";
     rv = kvp_object_load(call, object);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Objects: what a template describes and a handle names. Token objects stand for keys of the vault
- * (later: certificates, secrets); session objects live in memory. An object is reference-counted
+ * Objects: what a template describes and a handle names. Token objects stand for keys, certificates
+ * and secrets of the vault; session objects live in memory. An object is reference-counted
  * and, once its document is loaded, immutable: a thread that holds a reference may read it without
  * a lock.
  *
@@ -42,7 +42,8 @@ CK_OBJECT_CLASS kvp_object_class(const kvp_object *object);
 bool kvp_object_is_token(const kvp_object *object);
 /**
  * Make sure that the document is there: one GET for an object that was only listed so far (with a
- * read-ahead of its neighbours), nothing otherwise. Fills call (trace, remote, object_id).
+ * read-ahead of its neighbours), nothing otherwise: nor for a data object, whose value is read only
+ * when it is asked for. Fills call (trace, remote, object_id).
  */
 CK_RV kvp_object_load(kvp_call *call, kvp_object *object);
 /** Valid after kvp_object_load: CKK_RSA, CKK_EC, CKK_AES, CKK_GENERIC_SECRET…;

@@ -19,7 +19,7 @@
 
 /* ---- C_SetAttributeValue ---- */
 
-/* §4.4, §4.8 to §4.10: these may change in one direction, on objects that are ours to change. */
+/* §4.4, §4.8 to §4.10: these may change in one direction. */
 static bool is_one_way(const CK_ATTRIBUTE *attr, const kvp_view *view)
 {
     bool value = kvp_template_bool(attr, 1, attr->type, false);
@@ -38,11 +38,15 @@ static bool is_one_way(const CK_ATTRIBUTE *attr, const kvp_view *view)
 static CK_RV check_changes(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULONG count)
 {
     CK_RV rv = kvp_template_check(attrs, count, kvp_view_who(view), ~0U, 0);
+    /* What other objects have and this one has not is no attribute of it (§5.7.6). */
+    for (CK_ULONG i = 0; rv == CKR_TEMPLATE_INCONSISTENT && i < count; i++)
+        if (!kvp_attribute_row_find(attrs[i].type, kvp_view_who(view)))
+            return CKR_ATTRIBUTE_TYPE_INVALID;
     if (rv != CKR_OK)
-        return rv == CKR_TEMPLATE_INCONSISTENT ? CKR_ATTRIBUTE_TYPE_INVALID : rv;
+        return rv;
     for (CK_ULONG i = 0; i < count; i++) {
         const kvp_attribute_row *row = kvp_attribute_row_find(attrs[i].type, kvp_view_who(view));
-        if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !(view->set && is_one_way(&attrs[i], view)))
+        if (!(row->flags & KVP_ATTRIBUTE_MODIFY) && !is_one_way(&attrs[i], view))
             return CKR_ATTRIBUTE_READ_ONLY;
     }
     return CKR_OK;
@@ -96,12 +100,13 @@ static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
     kvp_draft_usage(now->cls, attrs, count, &on, &off);
     draft->ops = (draft->ops & ~off) | on;
     for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = kvp_draft_apply(draft, &attrs[i]);
+        CK_RV rv = kvp_draft_apply(&draft->entry, &attrs[i]);
         if (rv != CKR_OK)
             return rv;
     }
     kvp_view then = *now;
     then.key = draft;
+    then.entry = &draft->entry;
     then.document = NULL;
     for (CK_ULONG i = 0; i < count; i++)
         if (!kvp_attribute_matches(&then, &attrs[i]))
@@ -143,7 +148,7 @@ static CK_RV change_vault_key(kvp_call *call, kvp_object *object, const kvp_view
     if (kvp_vault_key_update(vault, draft->name, draft->version, &update, &call->trace, &changed,
                              &call->error) != KVP_OK)
         return kvp_call_fail(call, KVP_CALL_OBJECT);
-    if (kvp_record_set_changed(object->record, changed, kvp_read_time_now()) != KVP_OK)
+    if (kvp_record_set_changed(object->record, &changed->entry, kvp_read_time_now()) != KVP_OK)
         return CKR_HOST_MEMORY;
     return CKR_OK;
 }
@@ -167,9 +172,10 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
     kvp_view view;
     kvp_object_view(object, &view);
     if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
-        return token ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
-                                         "%s is the key of a certificate", view.key->name)
-                     : CKR_ACTION_PROHIBITED;
+        return token && view.key ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
+                                                     "%s is the key of a certificate",
+                                                     view.key->name)
+                                 : CKR_ACTION_PROHIBITED;
     rv = check_changes(&view, attrs, count);
     if (rv != CKR_OK || count == 0)
         return rv;
@@ -264,13 +270,13 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
         return CKR_ACTION_PROHIBITED;
     memcpy(ref.name, seen->name, strlen(seen->name));
     kvp_record *now = NULL;
-    if (kvp_store_known(record->store, &ref, &now) != KVP_KNOWN_PRESENT) {
+    if (kvp_store_known(record->store, KVP_KEYS, &ref, &now) != KVP_KNOWN_PRESENT) {
         kvp_read_time when = kvp_read_time_now();
         kvp_key *key = NULL;
         call->remote = true;
         if (kvp_vault_key_get(vault, seen->name, NULL, &call->trace, &key, &call->error) != KVP_OK)
             return kvp_call_fail(call, KVP_CALL_OBJECT);
-        if (kvp_store_put(record->store, key, true, when, &now) != KVP_OK)
+        if (kvp_store_put(record->store, &key->entry, true, when, &now) != KVP_OK)
             return CKR_HOST_MEMORY;
     }
     bool same = now == record;
@@ -284,6 +290,8 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
 
 static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
 {
+    if (!view->key)
+        return CKR_ACTION_PROHIBITED;
     if (view->cls == CKO_PUBLIC_KEY)
         return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
                                  "a public key cannot be destroyed without its private key");
@@ -311,7 +319,8 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     }
 
     call->operation = "DestroyObject";
-    kvp_copy_printable(call->object_id, sizeof(call->object_id), view.key->id);
+    if (view.entry)
+        kvp_copy_printable(call->object_id, sizeof(call->object_id), view.entry->id);
     rv = kvp_session_may_write(session);
     if (rv != CKR_OK)
         return rv;
@@ -327,6 +336,6 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     call->remote = true;
     kvp_status st = kvp_vault_key_delete(vault, name, &call->trace, &call->error);
     if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 404))
-        kvp_store_deleted(object->record->store, name);
+        kvp_store_deleted(object->record->store, KVP_KEYS, name);
     return st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_OBJECT);
 }

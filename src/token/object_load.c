@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading bundles of keys that so far were only listed: one that is asked for, with those that an
- * enumerating application will ask for next, or all that a search has to compare.
+ * Reading bundles of what so far was only listed: one that is asked for, with those that an
+ * enumerating application will ask for next, or all that a search has to compare. And the values of
+ * data objects, which are never read ahead and never kept.
  */
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "token/object_store.h"
 
 #include <string.h>
@@ -12,34 +14,49 @@
  * in flight. */
 #define READ_AHEAD 32
 
-/* An answer about one key names it in the audit record. */
-static void note_key(kvp_call *call, const kvp_key *key)
+/* An answer about one entry names it in the audit record. */
+static void note_entry(kvp_call *call, const kvp_record *record)
 {
-    kvp_copy_printable(call->object_id, sizeof(call->object_id), key->id);
+    const kvp_entry *entry = kvp_record_document(record)->entry;
+    if (entry)
+        kvp_copy_printable(call->object_id, sizeof(call->object_id), entry->id);
+}
+
+/* Whether there is a bundle that may be read without being asked for. */
+static bool is_readable(const kvp_record *record)
+{
+    if (kvp_record_document(record)->loaded)
+        return false;
+    return record->kind != KVP_RECORD_SECRET ||
+           (record->object_count && record->objects[0].cls == CKO_CERTIFICATE);
+}
+
+/* The version that a record stands for; "" for the current one that was only listed. */
+static const char *version_of(const kvp_record *record)
+{
+    return record->current ? "" : kvp_record_document(record)->entry->version;
 }
 
 /* Ask for every record of @records in parallel; what cannot be had is left as it is. */
 static kvp_status load_all(kvp_call *call, kvp_vault *vault, kvp_record_list *records)
 {
     size_t count = records->count;
-    KVP_CLEANUP(kvp_freep) const char **names = kvp_calloc(count, sizeof(*names));
-    KVP_CLEANUP(kvp_freep) const char **versions = kvp_calloc(count, sizeof(*versions));
-    KVP_CLEANUP(kvp_freep) kvp_key **keys = kvp_calloc(count, sizeof(*keys));
-    if (!names || !versions || !keys)
-        return kvp_error_set(&call->error, KVP_ERR_NO_MEMORY, "reading keys");
+    KVP_CLEANUP(kvp_freep) kvp_vault_read *reads = kvp_calloc(count, sizeof(*reads));
+    if (!reads)
+        return kvp_error_set(&call->error, KVP_ERR_NO_MEMORY, "reading objects");
     for (size_t i = 0; i < count; i++)
-        names[i] = records->items[i]->name;
+        reads[i] = (kvp_vault_read){ (kvp_collection)records->items[i]->kind,
+                                     records->items[i]->name, version_of(records->items[i]), NULL };
 
     kvp_read_time when = kvp_read_time_now();
     call->remote = true;
-    kvp_status st =
-        kvp_vault_key_get_many(vault, names, versions, count, &call->trace, keys, &call->error);
+    kvp_status st = kvp_vault_get_many(vault, reads, count, &call->trace, &call->error);
     for (size_t i = 0; i < count; i++) {
-        if (!keys[i])
+        if (!reads[i].result)
             continue;
-        kvp_status kept = kvp_record_set_loaded(records->items[i], keys[i], when);
+        kvp_status kept = kvp_record_set_loaded(records->items[i], reads[i].result, when);
         if (st == KVP_OK && kept != KVP_OK)
-            st = kvp_error_set(&call->error, kept, "keeping a key");
+            st = kvp_error_set(&call->error, kept, "keeping an object");
     }
     return st;
 }
@@ -50,7 +67,7 @@ CK_RV kvp_records_load(kvp_call *call, kvp_object_store *store, kvp_record_list 
     kvp_status st = KVP_OK;
     kvp_lock_take(&store->lock);
     for (size_t i = 0; i < records->count && st == KVP_OK; i++)
-        if (!kvp_record_document(records->items[i])->loaded)
+        if (is_readable(records->items[i]))
             st = kvp_record_list_add_locked(&missing, records->items[i]);
     kvp_lock_give(&store->lock);
     if (st != KVP_OK)
@@ -67,14 +84,15 @@ CK_RV kvp_records_load(kvp_call *call, kvp_object_store *store, kvp_record_list 
 static kvp_status pin_neighbours(kvp_record *record, kvp_record_list *ret)
 {
     kvp_object_store *store = record->store;
+    const kvp_shelf *shelf = &store->shelves[record->kind];
     kvp_lock_take(&store->lock);
     kvp_status st = kvp_record_list_add_locked(ret, record);
     bool after = false;
-    for (size_t i = 0; record->current && i < store->count && ret->count < READ_AHEAD; i++) {
-        kvp_record *other = store->current[i];
+    for (size_t i = 0; record->current && i < shelf->count && ret->count < READ_AHEAD; i++) {
+        kvp_record *other = shelf->records[i];
         if (other == record)
             after = true;
-        else if (after && st == KVP_OK && !kvp_record_document(other)->loaded)
+        else if (after && st == KVP_OK && is_readable(other))
             st = kvp_record_list_add_locked(ret, other);
     }
     kvp_lock_give(&store->lock);
@@ -84,25 +102,26 @@ static kvp_status pin_neighbours(kvp_record *record, kvp_record_list *ret)
 /* One GET, with its exact failure. */
 static CK_RV load_one(kvp_call *call, kvp_vault *vault, kvp_record *record)
 {
+    kvp_collection collection = (kvp_collection)record->kind;
+    const char *version = version_of(record);
     kvp_read_time when = kvp_read_time_now();
-    kvp_key *key = NULL;
+    kvp_entry *entry = NULL;
     call->remote = true;
     kvp_status st =
-        kvp_vault_key_get(vault, record->name, NULL, &call->trace, &key, &call->error);
+        kvp_vault_get(vault, collection, record->name, version, &call->trace, &entry, &call->error);
     if (st != KVP_OK) {
-        if (st == KVP_ERR_HTTP && call->error.http_status == 404)
-            kvp_store_put_missing(record->store, record->name, when.mono_ms);
+        if (st == KVP_ERR_HTTP && call->error.http_status == 404 && !version[0])
+            kvp_store_put_missing(record->store, collection, record->name, when.mono_ms);
         return kvp_call_fail(call, KVP_CALL_OBJECT);
     }
-    return kvp_record_set_loaded(record, key, when) == KVP_OK ? CKR_OK : CKR_HOST_MEMORY;
+    return kvp_record_set_loaded(record, entry, when) == KVP_OK ? CKR_OK : CKR_HOST_MEMORY;
 }
 
 CK_RV kvp_object_load(kvp_call *call, kvp_object *object)
 {
     kvp_record *record = object->record;
-    if (kvp_record_document(record)->loaded) {
-        if (record->name)
-            note_key(call, kvp_record_document(record)->key);
+    if (!is_readable(record)) {
+        note_entry(call, record);
         return CKR_OK;
     }
     kvp_vault *vault = kvp_slot_vault(call, record->store->slot);
@@ -120,6 +139,55 @@ CK_RV kvp_object_load(kvp_call *call, kvp_object *object)
         if (rv != CKR_OK)
             return rv;
     }
-    note_key(call, kvp_record_document(record)->key);
+    note_entry(call, record);
     return CKR_OK;
+}
+
+/* ---- values of data objects ---- */
+
+CK_RV kvp_data_take_value(kvp_call *call, kvp_record *record, kvp_buf *ret)
+{
+    kvp_object_store *store = record->store;
+    int64_t now = kvp_clock_mono_ms();
+    bool known = false;
+    kvp_lock_take(&store->lock);
+    if (record->value.data) {
+        known = now - record->value_ms < KVP_OBJECT_AGE_MS;
+        if (known)
+            kvp_buf_take(ret, &record->value);
+        else
+            kvp_buf_clear(&record->value);
+    }
+    kvp_lock_give(&store->lock);
+    note_entry(call, record);
+    if (known)
+        return CKR_OK;
+
+    kvp_vault *vault = kvp_slot_vault(call, store->slot);
+    if (!vault)
+        return kvp_call_fail(call, KVP_CALL_OBJECT);
+    KVP_CLEANUP(kvp_secret_freep) kvp_secret *secret = NULL;
+    call->remote = true;
+    kvp_status st =
+        kvp_vault_secret_get(vault, record->name, NULL, &call->trace, &secret, &call->error);
+    if (st == KVP_OK) {
+        kvp_copy_printable(call->object_id, sizeof(call->object_id), secret->id);
+        st = kvp_secret_bytes(secret, ret);
+        if (st != KVP_OK)
+            kvp_error_set(&call->error, st, "the secret's value is not what its type says");
+    } else if (st == KVP_ERR_HTTP && call->error.http_status == 404) {
+        kvp_store_put_missing(store, KVP_SECRETS, record->name, now);
+    }
+    return st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_OBJECT);
+}
+
+void kvp_data_give_value(kvp_record *record, kvp_buf *value)
+{
+    int64_t now = kvp_clock_mono_ms();
+    kvp_lock_take(&record->store->lock);
+    if (!record->dead) {
+        kvp_buf_take(&record->value, value);
+        record->value_ms = now;
+    }
+    kvp_lock_give(&record->store->lock);
 }

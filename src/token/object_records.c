@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the vault said, taken into the store: whole listings, single bundles, "no such key". Several
- * threads may ask at once; an answer that was asked for before another one that is already here
- * changes nothing.
+ * What the vault said, taken into the store: whole listings, single bundles, "no such name".
+ * Several threads may ask at once; an answer that was asked for before another one that is already
+ * here changes nothing.
  */
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -16,160 +16,52 @@ kvp_read_time kvp_read_time_now(void)
     return (kvp_read_time){ kvp_clock_mono_ms(), kvp_clock_wall_us() };
 }
 
-/* Where @name is, or would stand, among the current versions. */
-static size_t position_locked(const kvp_object_store *store, const char *name, bool *ret_found)
-    KVP_REQUIRES(store->lock)
-{
-    size_t low = 0;
-    size_t high = store->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = kvp_name_compare(store->current[middle]->name, name);
-        if (order == 0) {
-            *ret_found = true;
-            return middle;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_found = false;
-    return low;
-}
-
-kvp_record *kvp_store_current_locked(kvp_object_store *store, const char *name)
-{
-    bool found;
-    size_t at = position_locked(store, name, &found);
-    return found ? store->current[at] : NULL;
-}
-
-kvp_record *kvp_store_other_locked(kvp_object_store *store, const char *name, const char *version)
-{
-    for (kvp_record *record = store->others; record; record = record->next) {
-        const kvp_document *document = kvp_record_document(record);
-        if (document->loaded && kvp_name_compare(record->name, name) == 0 &&
-            kvp_name_compare(document->key->version, version) == 0)
-            return record;
-    }
-    return NULL;
-}
-
-static bool insert_current_locked(kvp_object_store *store, kvp_record *record)
-    KVP_REQUIRES(store->lock)
-{
-    if (store->count == store->size) {
-        size_t size = store->size ? store->size * 2 : 64;
-        void *current = kvp_realloc(store->current, size * sizeof(*store->current));
-        if (!current)
-            return false;
-        store->current = current;
-        store->size = size;
-    }
-    bool found;
-    size_t at = position_locked(store, record->name, &found);
-    memmove(&store->current[at + 1], &store->current[at],
-            (store->count - at) * sizeof(*store->current));
-    store->current[at] = record;
-    store->count++;
-    record->current = true;
-    return true;
-}
-
-/*
- * The record is no longer what the vault shows under its name. Its handles stay while it has a
- * document, so that who found it can go on with that version; one that was only listed is nothing.
- * Returns it when it can be freed, after unlocking.
- */
-static kvp_record *retire_locked(kvp_object_store *store, kvp_record *record, bool superseded)
-    KVP_REQUIRES(store->lock)
-{
-    bool keep = false;
-    for (unsigned i = 0; i < record->object_count; i++)
-        keep = keep || record->objects[i].handle != CK_INVALID_HANDLE;
-    keep = (keep || record->pins > 0) && kvp_record_document(record)->loaded;
-
-    if (!keep) {
-        kvp_record_kill_locked(record);
-        return record->pins == 0 ? record : NULL;
-    }
-    bool found;
-    size_t at = position_locked(store, record->name, &found);
-    if (record->current && found) {
-        memmove(&store->current[at], &store->current[at + 1],
-                (store->count - at - 1) * sizeof(*store->current));
-        store->count--;
-    }
-    record->current = false;
-    record->superseded = superseded;
-    kvp_record_link_locked(&store->others, record);
-    return NULL;
-}
-
-static void forget_missing_locked(kvp_object_store *store, const char *name)
-    KVP_REQUIRES(store->lock)
-{
-    for (size_t i = 0; i < KVP_MISSING_MAX; i++)
-        if (kvp_name_compare(store->missing[i].name, name) == 0)
-            store->missing[i].name[0] = '\0';
-}
-
-static void note_missing_locked(kvp_object_store *store, const char *name, int64_t start_ms)
-    KVP_REQUIRES(store->lock)
-{
-    forget_missing_locked(store, name);
-    struct kvp_missing *slot = &store->missing[store->missing_next++ % KVP_MISSING_MAX];
-    size_t len = strlen(name);
-    if (len > KVP_NAME_MAX)
-        return;
-    memcpy(slot->name, name, len + 1);
-    slot->checked_ms = start_ms;
-}
-
 /* ---- listings ---- */
 
 static int by_name(const void *a, const void *b)
 {
-    const kvp_key *const *x = a;
-    const kvp_key *const *y = b;
+    const kvp_entry *const *x = a;
+    const kvp_entry *const *y = b;
     return kvp_name_compare((*x)->name, (*y)->name);
 }
 
 /* Whether the bundle is surely what the list page shows. */
-static bool settled(const kvp_document *document, const kvp_key *item)
+static bool settled(const kvp_document *document, const kvp_entry *item)
 {
     const kvp_attributes *seen = &item->attributes;
-    const kvp_attributes *had = &document->key->attributes;
+    const kvp_attributes *had = &document->entry->attributes;
     return seen->updated != 0 && seen->updated == had->updated &&
            document->read_wall_us - seen->updated * 1000000 >= KVP_SETTLE_US;
 }
 
-static bool same_birth(const kvp_document *document, const kvp_key *item)
+/* A list's item of the version that @document is of, and of the same class. */
+static bool same_birth(const kvp_record *record, const kvp_document *item)
 {
-    return item->attributes.created == document->key->attributes.created;
+    const kvp_document *document = kvp_record_document(record);
+    if (document->loaded)
+        return item->entry->attributes.created == document->entry->attributes.created;
+    const kvp_record_kind_row *row = &kvp_record_kinds[record->kind];
+    return record->object_count == 0 ||
+           row->classify(record->store->slot, item) == record->objects[0].cls;
 }
 
-/* Records that end are linked by next and freed after unlocking. */
-static void trash_add(kvp_record **trash, kvp_record *record)
+static bool is_shown(const kvp_object_store *store, const kvp_entry *entry)
 {
-    if (!record)
-        return;
-    record->next = *trash;
-    *trash = record;
+    return entry->attributes.enabled &&
+           kvp_record_kinds[entry->collection].shows(store->slot, entry);
 }
 
-static void trash_free(kvp_record *trash)
+/* A record for a list's item. Takes @entry; NULL when memory is short. */
+static kvp_record *listed_record(kvp_object_store *store, kvp_entry *entry)
 {
-    while (trash) {
-        kvp_record *next = trash->next;
-        kvp_record_free(trash);
-        trash = next;
-    }
+    kvp_document *document = kvp_document_new_entry(entry, false);
+    return document
+               ? kvp_record_new(store, (kvp_record_kind)entry->collection, entry->name, document)
+               : NULL;
 }
 
 /* Records for the shown items of @list, in its order; keys move out of the list. */
-static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int64_t start_ms,
+static kvp_status make_records(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms,
                                kvp_record ***ret, size_t *ret_count)
 {
     kvp_record **fresh = kvp_calloc(list->count + 1, sizeof(*fresh));
@@ -179,14 +71,13 @@ static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int6
     if (list->count > 1)
         qsort(list->items, list->count, sizeof(*list->items), by_name);
     for (size_t i = 0; i < list->count; i++) {
-        kvp_key *key = list->items[i];
-        if (!key->attributes.enabled || !kvp_config_vault_shows(store->slot->config, key->name))
+        kvp_entry *entry = list->items[i];
+        if (!is_shown(store, entry))
             continue;
-        if (count && kvp_name_compare(fresh[count - 1]->name, key->name) == 0)
+        if (count && kvp_name_compare(fresh[count - 1]->name, entry->name) == 0)
             continue;
         list->items[i] = NULL;
-        kvp_document *document = kvp_document_new(key, false);
-        kvp_record *record = document ? kvp_record_new(store, key->name, document) : NULL;
+        kvp_record *record = listed_record(store, entry);
         if (!record) {
             for (size_t k = 0; k < count; k++)
                 kvp_record_free(fresh[k]);
@@ -202,61 +93,57 @@ static kvp_status make_records(kvp_object_store *store, kvp_key_list *list, int6
 }
 
 /* @fresh, made from a list item, meets the record of its name. Returns which of the two stays. */
-static kvp_record *meet_locked(kvp_object_store *store, kvp_record *record, kvp_record *fresh,
-                               int64_t start_ms, kvp_record **trash)
-    KVP_REQUIRES(store->lock)
+static kvp_record *meet_locked(kvp_record *record, kvp_record *fresh, int64_t start_ms,
+                               kvp_record **trash)
 {
     kvp_document *document = kvp_record_document(record);
     kvp_document *item = kvp_record_document(fresh);
 
     if (record->checked_ms <= start_ms) {
-        if (document->loaded && !same_birth(document, item->key)) {
-            trash_add(trash, retire_locked(store, record, true));
+        if (!same_birth(record, item)) {
+            kvp_record_retire_locked(record, true, trash);
             return fresh;
         }
         if (!document->loaded) {
             atomic_store(&fresh->document, NULL);
             kvp_record_publish_locked(record, item);
         } else {
-            record->recheck = !settled(document, item->key);
+            record->recheck = !settled(document, item->entry);
         }
         record->checked_ms = start_ms;
     }
-    trash_add(trash, fresh);
+    kvp_trash_add(trash, fresh);
     return record;
 }
 
-kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t start_ms)
+/* Older versions of names that are gone are not shown, and stay only as long as their handles. */
+static void drop_versions_locked(kvp_object_store *store, kvp_collection collection,
+                                 kvp_record **trash) KVP_REQUIRES(store->lock)
 {
-    kvp_record **fresh = NULL;
-    size_t fresh_count = 0;
-    kvp_status st = make_records(store, list, start_ms, &fresh, &fresh_count);
-    kvp_key_list_clear(list);
-    if (st != KVP_OK)
-        return st;
-
-    kvp_record *trash = NULL;
-    kvp_lock_take(&store->lock);
-    size_t old_count = store->count;
-    kvp_record **old = store->current;
-    kvp_record **table = kvp_calloc(old_count + fresh_count + 1, sizeof(*table));
-    kvp_record **was = kvp_memdup(old, old_count * sizeof(*old));
-    if (!table || (!was && old_count)) {
-        kvp_lock_give(&store->lock);
-        for (size_t i = 0; i < fresh_count; i++)
-            kvp_record_free(fresh[i]);
-        kvp_free(fresh);
-        kvp_free(table);
-        kvp_free(was);
-        return KVP_ERR_NO_MEMORY;
+    for (kvp_record *record = store->others, *next; record; record = next) {
+        next = record->next;
+        if (!record->versioned || record->kind != (kvp_record_kind)collection ||
+            kvp_store_current_locked(store, collection, record->name))
+            continue;
+        record->versioned = false;
+        if (record->pins > 0 || kvp_record_has_handle(record))
+            continue;
+        kvp_record_kill_locked(record);
+        kvp_trash_add(trash, record);
     }
+}
 
+/* Both in order of names: what was there, and what was listed. Fills @table. */
+static size_t merge_locked(kvp_record **was, size_t was_count, kvp_record **fresh,
+                           size_t fresh_count, int64_t start_ms, kvp_record **table,
+                           kvp_record **trash)
+{
     size_t count = 0;
     size_t i = 0;
     size_t k = 0;
-    while (i < old_count || k < fresh_count) {
+    while (i < was_count || k < fresh_count) {
         int order = -1;
-        if (i == old_count)
+        if (i == was_count)
             order = 1;
         else if (k < fresh_count)
             order = kvp_name_compare(was[i]->name, fresh[k]->name);
@@ -265,31 +152,135 @@ kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t 
             if (was[i]->checked_ms > start_ms)
                 table[count++] = was[i];
             else
-                trash_add(&trash, retire_locked(store, was[i], false));
+                kvp_record_retire_locked(was[i], false, trash);
             i++;
         } else if (order > 0) {
             kvp_record_classify_locked(fresh[k]);
             table[count++] = fresh[k++];
         } else {
-            kvp_record *stays = meet_locked(store, was[i++], fresh[k++], start_ms, &trash);
+            kvp_record *stays = meet_locked(was[i++], fresh[k++], start_ms, trash);
             kvp_record_classify_locked(stays);
             table[count++] = stays;
         }
     }
     for (size_t n = 0; n < count; n++)
         table[n]->current = true;
-    kvp_free(store->current);
-    store->current = table;
-    store->count = count;
-    store->size = old_count + fresh_count + 1;
-    if (start_ms >= store->changed_ms && start_ms > store->listed_ms)
-        store->listed_ms = start_ms;
+    return count;
+}
+
+kvp_status kvp_store_merge(kvp_object_store *store, kvp_collection collection, kvp_entry_list *list,
+                           int64_t start_ms)
+{
+    kvp_record **fresh = NULL;
+    size_t fresh_count = 0;
+    kvp_status st = make_records(store, list, start_ms, &fresh, &fresh_count);
+    kvp_entry_list_clear(list);
+    if (st != KVP_OK)
+        return st;
+
+    kvp_record *trash = NULL;
+    kvp_shelf *shelf = &store->shelves[collection];
+    kvp_lock_take(&store->lock);
+    size_t was_count = shelf->count;
+    kvp_record **table = kvp_calloc(was_count + fresh_count + 1, sizeof(*table));
+    kvp_record **was = kvp_memdup(shelf->records, was_count * sizeof(*was));
+    if (!table || (!was && was_count)) {
+        kvp_lock_give(&store->lock);
+        for (size_t i = 0; i < fresh_count; i++)
+            kvp_record_free(fresh[i]);
+        kvp_free(fresh);
+        kvp_free(table);
+        kvp_free(was);
+        return KVP_ERR_NO_MEMORY;
+    }
+    size_t count = merge_locked(was, was_count, fresh, fresh_count, start_ms, table, &trash);
+    kvp_free(shelf->records);
+    shelf->records = table;
+    shelf->count = count;
+    shelf->size = was_count + fresh_count + 1;
+    if (start_ms >= store->changed_ms && start_ms > shelf->listed_ms)
+        shelf->listed_ms = start_ms;
+    shelf->refused_ms = INT64_MIN;
+    drop_versions_locked(store, collection, &trash);
     kvp_lock_give(&store->lock);
 
-    trash_free(trash);
+    kvp_trash_free(trash);
     kvp_free(fresh);
     kvp_free(was);
     return KVP_OK;
+}
+
+bool kvp_store_refused(kvp_object_store *store, kvp_collection collection, int64_t start_ms)
+{
+    kvp_shelf *shelf = &store->shelves[collection];
+    kvp_lock_take(&store->lock);
+    bool is_new = shelf->refused_ms == INT64_MIN;
+    shelf->refused_ms = start_ms;
+    kvp_lock_give(&store->lock);
+    return is_new;
+}
+
+/* A version that was listed: new, or the one that we know. */
+static void place_version_locked(kvp_record *current, kvp_record *fresh, kvp_record **trash)
+{
+    kvp_object_store *store = current->store;
+    const kvp_entry *entry = kvp_record_document(fresh)->entry;
+    kvp_record *other =
+        kvp_store_other_locked(store, entry->collection, entry->name, entry->version);
+    if (other) {
+        other->versioned = other->superseded = true;
+        kvp_trash_add(trash, fresh);
+        return;
+    }
+    fresh->versioned = fresh->superseded = true;
+    kvp_record_classify_locked(fresh);
+    kvp_record_link_locked(&store->others, fresh);
+}
+
+/* Whether @entry is the version that @current, a loaded one or a list's item, stands for. */
+static bool is_current(const kvp_document *current, const kvp_entry *entry, bool newest)
+{
+    return current->entry->version[0]
+               ? kvp_name_compare(current->entry->version, entry->version) == 0
+               : newest;
+}
+
+kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, int64_t start_ms)
+{
+    kvp_object_store *store = record->store;
+    kvp_record *trash = NULL;
+    kvp_status st = KVP_OK;
+    size_t newest = 0;
+    for (size_t i = 1; i < list->count; i++)
+        if (list->items[i]->attributes.created > list->items[newest]->attributes.created)
+            newest = i;
+
+    kvp_lock_take(&store->lock);
+    for (kvp_record *other = store->others; other; other = other->next)
+        if (other->kind == record->kind && kvp_name_compare(other->name, record->name) == 0)
+            other->versioned = false;
+    kvp_lock_give(&store->lock);
+    for (size_t i = 0; i < list->count && st == KVP_OK; i++) {
+        kvp_entry *entry = list->items[i];
+        if (!is_shown(store, entry) || is_current(kvp_record_document(record), entry, i == newest))
+            continue;
+        list->items[i] = NULL;
+        kvp_record *fresh = listed_record(store, entry);
+        if (!fresh) {
+            st = KVP_ERR_NO_MEMORY;
+            break;
+        }
+        kvp_lock_take(&store->lock);
+        place_version_locked(record, fresh, &trash);
+        kvp_lock_give(&store->lock);
+    }
+    kvp_entry_list_clear(list);
+    kvp_lock_take(&store->lock);
+    if (st == KVP_OK)
+        record->versions_ms = start_ms;
+    kvp_lock_give(&store->lock);
+    kvp_trash_free(trash);
+    return st;
 }
 
 /* ---- single bundles ---- */
@@ -298,7 +289,7 @@ kvp_status kvp_store_merge(kvp_object_store *store, kvp_key_list *list, int64_t 
 static void refresh_locked(kvp_record *record, kvp_document **document)
 {
     kvp_document *had = kvp_record_document(record);
-    bool unchanged = had->loaded && settled(had, (*document)->key);
+    bool unchanged = had->loaded && settled(had, (*document)->entry);
     if (!unchanged)
         kvp_record_publish_locked(record, KVP_STEAL(*document));
     record->recheck = false;
@@ -306,15 +297,15 @@ static void refresh_locked(kvp_record *record, kvp_document **document)
 
 /* The record that shall have @document, made or found; NULL when memory is short. */
 static kvp_record *place_locked(kvp_object_store *store, kvp_document **document, bool current,
-                                kvp_record **trash)
-    KVP_REQUIRES(store->lock)
+                                kvp_record **trash) KVP_REQUIRES(store->lock)
 {
-    const char *name = (*document)->key->name;
-    const char *version = (*document)->key->version;
-    kvp_record *record = kvp_store_current_locked(store, name);
+    kvp_collection collection = (*document)->entry->collection;
+    const char *name = (*document)->entry->name;
+    const char *version = (*document)->entry->version;
+    kvp_record *record = kvp_store_current_locked(store, collection, name);
     const kvp_document *had = record ? kvp_record_document(record) : NULL;
 
-    if (record && had->loaded && kvp_name_compare(had->key->version, version) == 0) {
+    if (record && had->loaded && kvp_name_compare(had->entry->version, version) == 0) {
         refresh_locked(record, document);
         return record;
     }
@@ -324,10 +315,10 @@ static kvp_record *place_locked(kvp_object_store *store, kvp_document **document
         return record;
     }
 
-    kvp_record *other = kvp_store_other_locked(store, name, version);
+    kvp_record *other = kvp_store_other_locked(store, collection, name, version);
     kvp_record *placed = other;
     if (!placed) {
-        placed = kvp_record_new(store, name, *document);
+        placed = kvp_record_new(store, (kvp_record_kind)collection, name, *document);
         *document = NULL;
         if (!placed)
             return NULL;
@@ -342,22 +333,23 @@ static kvp_record *place_locked(kvp_object_store *store, kvp_document **document
         return placed;
     }
     if (record)
-        trash_add(trash, retire_locked(store, record, true));
+        kvp_record_retire_locked(record, true, trash);
     if (other)
         kvp_record_unlink_locked(other);
-    placed->superseded = false;
-    if (!insert_current_locked(store, placed)) {
+    placed->superseded = placed->versioned = false;
+    if (!kvp_shelf_insert_locked(store, placed)) {
         /* No room in the table: it stays among the others, where its handles are still good. */
         kvp_record_link_locked(&store->others, placed);
     }
     return placed;
 }
 
-kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kvp_read_time when,
-                         kvp_record **ret)
+kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current,
+                         kvp_read_time when, kvp_record **ret)
 {
-    bool shown = key->attributes.enabled && kvp_config_vault_shows(store->slot->config, key->name);
-    kvp_document *document = kvp_document_new(key, true);
+    bool shown = is_shown(store, entry);
+    kvp_collection collection = entry->collection;
+    kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
@@ -365,27 +357,30 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kv
     kvp_record *trash = NULL;
     kvp_record *record = NULL;
     kvp_lock_take(&store->lock);
-    kvp_record *known = current ? kvp_store_current_locked(store, document->key->name) : NULL;
+    kvp_record *known =
+        current ? kvp_store_current_locked(store, collection, document->entry->name) : NULL;
     if (known && known->checked_ms > when.mono_ms && kvp_record_document(known)->loaded) {
         record = known;
     } else if (!shown) {
         if (known)
-            trash_add(&trash, retire_locked(store, known, false));
+            kvp_record_retire_locked(known, false, &trash);
         if (current)
-            note_missing_locked(store, document->key->name, when.mono_ms);
+            kvp_missing_note_locked(store, collection, document->entry->name, when.mono_ms);
     } else {
         if (current)
-            forget_missing_locked(store, document->key->name);
+            kvp_missing_forget_locked(store, collection, document->entry->name);
         record = place_locked(store, &document, current, &trash);
         if (record)
             record->checked_ms = when.mono_ms;
     }
-    if (record)
+    if (record) {
         kvp_record_pin_locked(record);
+        kvp_record_pair_locked(record);
+    }
     kvp_lock_give(&store->lock);
 
     bool failed = shown && !record;
-    trash_free(trash);
+    kvp_trash_free(trash);
     kvp_document_free(document);
     if (failed)
         return KVP_ERR_NO_MEMORY;
@@ -393,9 +388,42 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_key *key, bool current, kv
     return KVP_OK;
 }
 
-kvp_status kvp_record_set_loaded(kvp_record *record, kvp_key *key, kvp_read_time when)
+kvp_status kvp_store_put_item(kvp_object_store *store, kvp_entry *entry, int64_t start_ms,
+                              kvp_record **ret)
 {
-    kvp_document *document = kvp_document_new(key, true);
+    if (!is_shown(store, entry)) {
+        kvp_store_put_missing(store, entry->collection, entry->name, start_ms);
+        kvp_entry_free(entry);
+        *ret = NULL;
+        return KVP_OK;
+    }
+    kvp_record *trash = NULL;
+    kvp_record *stays = listed_record(store, entry);
+    if (!stays)
+        return KVP_ERR_NO_MEMORY;
+    stays->checked_ms = start_ms;
+    kvp_lock_take(&store->lock);
+    kvp_missing_forget_locked(store, (kvp_collection)stays->kind, stays->name);
+    kvp_record *known = kvp_store_current_locked(store, (kvp_collection)stays->kind, stays->name);
+    if (known)
+        stays = meet_locked(known, stays, start_ms, &trash);
+    kvp_record_classify_locked(stays);
+    bool kept = stays->current || kvp_shelf_insert_locked(store, stays);
+    if (kept)
+        kvp_record_pin_locked(stays);
+    else
+        kvp_trash_add(&trash, stays);
+    kvp_lock_give(&store->lock);
+    kvp_trash_free(trash);
+    if (!kept)
+        return KVP_ERR_NO_MEMORY;
+    *ret = stays;
+    return KVP_OK;
+}
+
+kvp_status kvp_record_set_loaded(kvp_record *record, kvp_entry *entry, kvp_read_time when)
+{
+    kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
@@ -404,15 +432,16 @@ kvp_status kvp_record_set_loaded(kvp_record *record, kvp_key *key, kvp_read_time
         kvp_record_publish_locked(record, KVP_STEAL(document));
         record->checked_ms = when.mono_ms;
         record->recheck = false;
+        kvp_record_pair_locked(record);
     }
     kvp_lock_give(&record->store->lock);
     kvp_document_free(document);
     return KVP_OK;
 }
 
-kvp_status kvp_record_set_changed(kvp_record *record, kvp_key *key, kvp_read_time when)
+kvp_status kvp_record_set_changed(kvp_record *record, kvp_entry *entry, kvp_read_time when)
 {
-    kvp_document *document = kvp_document_new(key, true);
+    kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
@@ -421,47 +450,49 @@ kvp_status kvp_record_set_changed(kvp_record *record, kvp_key *key, kvp_read_tim
     record->checked_ms = when.mono_ms;
     record->recheck = false;
     record->store->changed_ms = when.mono_ms;
+    kvp_record_pair_locked(record);
     kvp_lock_give(&record->store->lock);
     return KVP_OK;
 }
 
-void kvp_store_put_missing(kvp_object_store *store, const char *name, int64_t start_ms)
+void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, const char *name,
+                           int64_t start_ms)
 {
     kvp_record *trash = NULL;
     kvp_lock_take(&store->lock);
-    kvp_record *record = kvp_store_current_locked(store, name);
+    kvp_record *record = kvp_store_current_locked(store, collection, name);
     if (!record || record->checked_ms <= start_ms) {
         if (record)
-            trash_add(&trash, retire_locked(store, record, false));
-        note_missing_locked(store, name, start_ms);
+            kvp_record_retire_locked(record, false, &trash);
+        kvp_missing_note_locked(store, collection, name, start_ms);
     }
     kvp_lock_give(&store->lock);
-    trash_free(trash);
+    kvp_trash_free(trash);
 }
 
-void kvp_store_deleted(kvp_object_store *store, const char *name)
+void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name)
 {
     kvp_record *trash = NULL;
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
-    kvp_record *record = kvp_store_current_locked(store, name);
+    kvp_record *record = kvp_store_current_locked(store, collection, name);
     if (record) {
         kvp_record_kill_locked(record);
         if (record->pins == 0)
-            trash_add(&trash, record);
+            kvp_trash_add(&trash, record);
     }
     for (kvp_record *other = store->others, *next; other; other = next) {
         next = other->next;
-        if (kvp_name_compare(other->name, name) != 0)
+        if (other->kind != (kvp_record_kind)collection || kvp_name_compare(other->name, name) != 0)
             continue;
         kvp_record_kill_locked(other);
         if (other->pins == 0)
-            trash_add(&trash, other);
+            kvp_trash_add(&trash, other);
     }
-    note_missing_locked(store, name, now);
+    kvp_missing_note_locked(store, collection, name, now);
     store->changed_ms = now;
     kvp_lock_give(&store->lock);
-    trash_free(trash);
+    kvp_trash_free(trash);
 }
 
 void kvp_store_changed(kvp_object_store *store)
@@ -469,67 +500,4 @@ void kvp_store_changed(kvp_object_store *store)
     kvp_lock_take(&store->lock);
     store->changed_ms = kvp_clock_mono_ms();
     kvp_lock_give(&store->lock);
-}
-
-/* ---- what is known ---- */
-
-static bool young(int64_t checked_ms, int64_t now)
-{
-    return checked_ms != INT64_MIN && now - checked_ms < KVP_OBJECT_AGE_MS;
-}
-
-kvp_known kvp_store_known(kvp_object_store *store, const kvp_key_ref *ref, kvp_record **ret)
-{
-    kvp_known known = KVP_KNOWN_NOT;
-    int64_t now = kvp_clock_mono_ms();
-    kvp_lock_take(&store->lock);
-    kvp_record *record = kvp_store_current_locked(store, ref->name);
-    const kvp_document *document = record ? kvp_record_document(record) : NULL;
-    if (ref->version[0] && !(document && document->loaded &&
-                             kvp_name_compare(document->key->version, ref->version) == 0))
-        record = kvp_store_other_locked(store, ref->name, ref->version);
-    if (record && young(record->checked_ms, now) && !record->recheck) {
-        kvp_record_pin_locked(record);
-        *ret = record;
-        known = KVP_KNOWN_PRESENT;
-    }
-    for (size_t i = 0; known == KVP_KNOWN_NOT && !ref->version[0] && i < KVP_MISSING_MAX; i++)
-        if (store->missing[i].name[0] && young(store->missing[i].checked_ms, now) &&
-            kvp_name_compare(store->missing[i].name, ref->name) == 0)
-            known = KVP_KNOWN_ABSENT;
-    kvp_lock_give(&store->lock);
-    return known;
-}
-
-bool kvp_store_is_listed(kvp_object_store *store)
-{
-    int64_t now = kvp_clock_mono_ms();
-    kvp_lock_take(&store->lock);
-    bool listed = young(store->listed_ms, now);
-    kvp_lock_give(&store->lock);
-    return listed;
-}
-
-kvp_status kvp_store_snapshot(kvp_object_store *store, bool token, bool sessions,
-                              kvp_record_list *ret)
-{
-    kvp_status st = KVP_OK;
-    kvp_lock_take(&store->lock);
-    for (size_t i = 0; token && st == KVP_OK && i < store->count; i++)
-        st = kvp_record_list_add_locked(ret, store->current[i]);
-    for (kvp_record *r = sessions ? store->sessions : NULL; r && st == KVP_OK; r = r->next)
-        st = kvp_record_list_add_locked(ret, r);
-    kvp_lock_give(&store->lock);
-    return st;
-}
-
-kvp_status kvp_store_unsettled(kvp_object_store *store, kvp_record_list *ret)
-{
-    kvp_status st = KVP_OK;
-    kvp_lock_take(&store->lock);
-    for (size_t i = 0; st == KVP_OK && i < store->count; i++)
-        if (store->current[i]->recheck)
-            st = kvp_record_list_add_locked(ret, store->current[i]);
-    kvp_lock_give(&store->lock);
-    return st;
 }

@@ -28,11 +28,36 @@ kvp_document *kvp_document_new(kvp_key *key, bool loaded)
     return document;
 }
 
+kvp_document *kvp_document_new_entry(kvp_entry *entry, bool loaded)
+{
+    KVP_CLEANUP(kvp_document_freep) kvp_document *document = kvp_calloc(1, sizeof(*document));
+    if (!document) {
+        kvp_entry_free(entry);
+        return NULL;
+    }
+    document->entry = entry;
+    if (entry->collection == KVP_KEYS)
+        document->key = (kvp_key *)entry;
+    document->loaded = loaded;
+    kvp_status (*complete)(kvp_document *) = kvp_record_kinds[entry->collection].complete;
+    if (loaded && complete && complete(document) != KVP_OK)
+        return NULL;
+    return KVP_STEAL(document);
+}
+
 void kvp_document_free(kvp_document *document)
 {
     if (!document)
         return;
-    kvp_key_free(document->key);
+    if (document->entry)
+        kvp_entry_free(document->entry);
+    else
+        kvp_key_free(document->key);
+    kvp_cert_free(document->cert);
+    kvp_buf *subject = atomic_load(&document->subject);
+    if (subject)
+        kvp_buf_clear(subject);
+    kvp_free(subject);
     kvp_attribute_set_clear(&document->set);
     kvp_public_key_free(atomic_load(&document->public_key));
     kvp_free(document);
@@ -72,7 +97,8 @@ static void free_documents(kvp_document *document)
 
 /* ---- records ---- */
 
-kvp_record *kvp_record_new(kvp_object_store *store, const char *name, kvp_document *document)
+kvp_record *kvp_record_new(kvp_object_store *store, kvp_record_kind kind, const char *name,
+                           kvp_document *document)
 {
     kvp_record *record = kvp_calloc(1, sizeof(*record));
     char *copy = kvp_strdup(name);
@@ -83,7 +109,10 @@ kvp_record *kvp_record_new(kvp_object_store *store, const char *name, kvp_docume
         return NULL;
     }
     record->store = store;
+    record->kind = kind;
     record->name = copy;
+    record->value = (kvp_buf)KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
+    record->versions_ms = INT64_MIN;
     atomic_init(&record->document, document);
     return record;
 }
@@ -94,6 +123,7 @@ void kvp_record_free(kvp_record *record)
         return;
     kvp_document_free(atomic_load(&record->document));
     free_documents(record->replaced);
+    kvp_buf_clear(&record->value);
     kvp_free(record->name);
     kvp_free(record);
 }
@@ -108,43 +138,44 @@ void kvp_record_publish_locked(kvp_record *record, kvp_document *document)
     kvp_record_classify_locked(record);
 }
 
-static void set_objects(kvp_record *record, unsigned count, CK_OBJECT_CLASS first)
+void kvp_record_classify_locked(kvp_record *record)
 {
-    static const CK_OBJECT_CLASS second = CKO_PUBLIC_KEY;
-    record->object_count = count;
-    for (unsigned i = 0; i < count; i++) {
+    const kvp_record_kind_row *row = &kvp_record_kinds[record->kind];
+    if (!row->classify || record->object_count)
+        return;
+    CK_OBJECT_CLASS cls = row->classify(record->store->slot, kvp_record_document(record));
+    if (cls == CK_UNAVAILABLE_INFORMATION)
+        return;
+    record->object_count = cls == CKO_PRIVATE_KEY ? 2 : 1;
+    for (unsigned i = 0; i < record->object_count; i++) {
         record->objects[i].record = record;
-        record->objects[i].cls = i == 0 ? first : second;
+        record->objects[i].cls = i == 0 ? cls : CKO_PUBLIC_KEY;
     }
 }
 
 /*
- * A list page does not tell the type of a key. On a vault all are RSA or EC, so the pair is there
- * at once; on a Managed HSM there is nothing to show before the bundle is read.
+ * A key says the subject of the certificate of its version, once both are known. Set once: neither
+ * changes for a version.
  */
-void kvp_record_classify_locked(kvp_record *record)
+void kvp_record_pair_locked(kvp_record *record)
 {
-    const kvp_document *document = kvp_record_document(record);
-    if (!record->name || record->object_count)
+    if (record->kind != KVP_RECORD_KEY && record->kind != KVP_RECORD_CERTIFICATE)
         return;
-    bool hsm = record->store->slot->config->managed_hsm;
-    if (!document->loaded) {
-        if (!hsm)
-            set_objects(record, 2, CKO_PRIVATE_KEY);
+    kvp_object_store *store = record->store;
+    kvp_record *key = kvp_store_current_locked(store, KVP_KEYS, record->name);
+    kvp_record *certificate = kvp_store_current_locked(store, KVP_CERTIFICATES, record->name);
+    kvp_document *to = key ? kvp_record_document(key) : NULL;
+    const kvp_document *from = certificate ? kvp_record_document(certificate) : NULL;
+    if (!to || !from || !to->loaded || !from->cert || atomic_load(&to->subject) ||
+        kvp_name_compare(to->entry->version, from->entry->version) != 0)
         return;
-    }
-    switch (document->key->kty) {
-    case KVP_KTY_RSA:
-    case KVP_KTY_EC:
-        set_objects(record, 2, CKO_PRIVATE_KEY);
-        break;
-    case KVP_KTY_OCT:
-        if (hsm)
-            set_objects(record, 1, CKO_SECRET_KEY);
-        break;
-    default:
-        break;
-    }
+    kvp_buf *subject = kvp_calloc(1, sizeof(*subject));
+    if (!subject)
+        return; /* the attribute stays empty, as it may */
+    if (kvp_buf_set(subject, from->cert->subject.data, from->cert->subject.len) == KVP_OK)
+        atomic_store(&to->subject, subject);
+    else
+        kvp_free(subject);
 }
 
 void kvp_record_link_locked(kvp_record **head, kvp_record *record)
@@ -163,6 +194,8 @@ void kvp_record_unlink_locked(kvp_record *record)
         record->prev->next = record->next;
     else if (store->others == record)
         store->others = record->next;
+    else if (store->issuers == record)
+        store->issuers = record->next;
     else if (store->sessions == record)
         store->sessions = record->next;
     if (record->next)
@@ -204,23 +237,14 @@ void kvp_record_kill_locked(kvp_record *record)
                 (store->handle_count - at - 1) * sizeof(*store->handles));
         store->handle_count--;
     }
-    if (record->current) {
-        for (size_t i = 0; i < store->count; i++) {
-            if (store->current[i] != record)
-                continue;
-            memmove(&store->current[i], &store->current[i + 1],
-                    (store->count - i - 1) * sizeof(kvp_record *));
-            store->count--;
-            break;
-        }
-        record->current = false;
-    } else {
+    if (record->current)
+        kvp_shelf_remove_locked(record);
+    else
         kvp_record_unlink_locked(record);
-    }
     record->dead = true;
 }
 
-static bool has_handle(const kvp_record *record)
+bool kvp_record_has_handle(const kvp_record *record)
 {
     for (unsigned i = 0; i < record->object_count; i++)
         if (record->objects[i].handle != CK_INVALID_HANDLE)
@@ -245,7 +269,8 @@ void kvp_record_unpin(kvp_record *record)
         replaced = record->replaced;
         record->replaced = NULL;
         gone = record->dead;
-        if (!gone && record->name && !record->current && !has_handle(record)) {
+        if (!gone && record->name && !record->current && !record->versioned &&
+            !kvp_record_has_handle(record)) {
             kvp_record_unlink_locked(record);
             gone = true;
         }
@@ -255,6 +280,23 @@ void kvp_record_unpin(kvp_record *record)
     free_documents(replaced);
     if (gone)
         kvp_record_free(record);
+}
+
+void kvp_trash_add(kvp_record **trash, kvp_record *record)
+{
+    if (!record)
+        return;
+    record->next = *trash;
+    *trash = record;
+}
+
+void kvp_trash_free(kvp_record *trash)
+{
+    while (trash) {
+        kvp_record *next = trash->next;
+        kvp_record_free(trash);
+        trash = next;
+    }
 }
 
 void kvp_record_list_clear(kvp_record_list *list)
@@ -376,9 +418,11 @@ void kvp_object_view(const kvp_object *object, kvp_view *ret)
     ret->superseded = record->superseded;
     ret->handle = object->handle;
     kvp_lock_give(&store->lock);
+    ret->entry = ret->document->entry;
     ret->key = ret->document->key;
+    ret->cert = ret->document->cert;
     ret->loaded = ret->document->loaded;
-    ret->set = record->name ? NULL : &ret->document->set;
+    ret->set = kvp_record_is_token(record) ? NULL : &ret->document->set;
 }
 
 /* ---- the store ---- */
@@ -389,7 +433,8 @@ kvp_object_store *kvp_object_store_new(kvp_slot *slot)
     if (!store)
         return NULL;
     store->slot = slot;
-    store->listed_ms = INT64_MIN;
+    for (size_t c = 0; c < KVP_COLLECTION_COUNT; c++)
+        store->shelves[c].listed_ms = store->shelves[c].refused_ms = INT64_MIN;
     store->changed_ms = INT64_MIN;
     if (kvp_lock_init(&store->lock, KVP_RANK_OBJECT) != KVP_OK) {
         kvp_free(store);
@@ -402,24 +447,19 @@ kvp_object_store *kvp_object_store_new(kvp_slot *slot)
     return store;
 }
 
-static void free_list(kvp_record *record)
-{
-    while (record) {
-        kvp_record *next = record->next;
-        kvp_record_free(record);
-        record = next;
-    }
-}
-
 void kvp_object_store_free(kvp_object_store *store)
 {
     if (!store)
         return;
-    for (size_t i = 0; i < store->count; i++)
-        kvp_record_free(store->current[i]);
-    kvp_free(store->current);
-    free_list(store->others);
-    free_list(store->sessions);
+    for (size_t c = 0; c < KVP_COLLECTION_COUNT; c++) {
+        kvp_shelf *shelf = &store->shelves[c];
+        for (size_t i = 0; i < shelf->count; i++)
+            kvp_record_free(shelf->records[i]);
+        kvp_free(shelf->records);
+    }
+    kvp_trash_free(store->others);
+    kvp_trash_free(store->issuers);
+    kvp_trash_free(store->sessions);
     kvp_free(store->handles);
     kvp_lock_clear(&store->lock);
     kvp_free(store);
@@ -436,19 +476,28 @@ static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE sessi
             (session != CK_INVALID_HANDLE && record->session != session))
             continue;
         kvp_record_kill_locked(record);
-        if (record->pins == 0) {
-            record->next = trash;
-            trash = record;
-        }
+        if (record->pins == 0)
+            kvp_trash_add(&trash, record);
     }
     kvp_lock_give(&store->lock);
-    free_list(trash);
+    kvp_trash_free(trash);
+}
+
+/* Values that were asked for by their length only. */
+static void wipe_values(kvp_object_store *store)
+{
+    const kvp_shelf *secrets = &store->shelves[KVP_SECRETS];
+    kvp_lock_take(&store->lock);
+    for (size_t i = 0; i < secrets->count; i++)
+        kvp_buf_clear(&secrets->records[i]->value);
+    kvp_lock_give(&store->lock);
 }
 
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session)
 {
     if (session != CK_INVALID_HANDLE)
         end_session_objects(store, session);
+    wipe_values(store);
 }
 
 void kvp_object_store_restart(kvp_object_store *store)
@@ -456,9 +505,12 @@ void kvp_object_store_restart(kvp_object_store *store)
     end_session_objects(store, CK_INVALID_HANDLE);
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
-    if (store->listed_ms != INT64_MIN)
-        store->listed_ms = now;
-    for (size_t i = 0; i < store->count; i++)
-        store->current[i]->checked_ms = now;
+    for (size_t c = 0; c < KVP_COLLECTION_COUNT; c++) {
+        kvp_shelf *shelf = &store->shelves[c];
+        if (shelf->listed_ms != INT64_MIN)
+            shelf->listed_ms = now;
+        for (size_t i = 0; i < shelf->count; i++)
+            shelf->records[i]->checked_ms = now;
+    }
     kvp_lock_give(&store->lock);
 }

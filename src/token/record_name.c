@@ -60,22 +60,22 @@ bool kvp_version_is_valid(const void *bytes, size_t len)
     return true;
 }
 
-kvp_status kvp_key_label(const kvp_key *key, kvp_buf *ret)
+kvp_status kvp_entry_label(const kvp_entry *entry, kvp_buf *ret)
 {
-    const char *tag = kvp_key_tag(key, KVP_TAG_LABEL);
-    return kvp_buf_append_str(ret, tag && tag[0] ? tag : key->name);
+    const char *tag = kvp_entry_tag(entry, KVP_TAG_LABEL);
+    return kvp_buf_append_str(ret, tag && tag[0] ? tag : entry->name);
 }
 
-kvp_status kvp_key_object_id(const kvp_key *key, bool superseded, kvp_buf *ret)
+kvp_status kvp_entry_object_id(const kvp_entry *entry, bool superseded, kvp_buf *ret)
 {
     KVP_CLEANUP(kvp_buf_clear) kvp_buf id = KVP_BUF_INIT(4096);
-    const char *tag = kvp_key_tag(key, KVP_TAG_ID);
+    const char *tag = kvp_entry_tag(entry, KVP_TAG_ID);
     bool tagged = tag && tag[0] && kvp_base64url_decode(tag, strlen(tag), &id) == KVP_OK;
 
     /* A tag that is no base64url is somebody's mistake: the name then stands, as without it. */
-    kvp_status st = tagged ? KVP_OK : kvp_buf_set(&id, key->name, strlen(key->name));
+    kvp_status st = tagged ? KVP_OK : kvp_buf_set(&id, entry->name, strlen(entry->name));
     if (st == KVP_OK && superseded)
-        st = kvp_buf_append_fmt(&id, "/%s", key->version);
+        st = kvp_buf_append_fmt(&id, "/%s", entry->version);
     if (st != KVP_OK)
         return st;
 
@@ -111,6 +111,7 @@ static const struct {
     { CKO_PRIVATE_KEY, "private" },
     { CKO_PUBLIC_KEY, "public" },
     { CKO_SECRET_KEY, "secret-key" },
+    { CKO_CERTIFICATE, "cert" },
     { CKO_DATA, "data" },
     { CKO_PROFILE, "profile" },
 };
@@ -142,7 +143,9 @@ bool kvp_key_ref_from_unique_id(const void *bytes, size_t len, kvp_key_ref *ret,
             memcmp(class_words[i].word, word, word_len) != 0)
             continue;
         kvp_key_ref ref;
-        if (!kvp_key_ref_from_id(p, ref_len, &ref) || !ref.version[0])
+        /* A data object is its name; everything else is a version. */
+        bool versioned = class_words[i].cls != CKO_DATA;
+        if (!kvp_key_ref_from_id(p, ref_len, &ref) || versioned != (ref.version[0] != '\0'))
             return false;
         *ret = ref;
         *ret_cls = class_words[i].cls;
@@ -151,16 +154,26 @@ bool kvp_key_ref_from_unique_id(const void *bytes, size_t len, kvp_key_ref *ret,
     return false;
 }
 
-bool kvp_key_ref_from_key_id(const char *url, const void *bytes, size_t len, kvp_key_ref *ret)
+bool kvp_key_ref_from_key_id(const char *url, const void *bytes, size_t len, kvp_key_ref *ret,
+                             kvp_collection *ret_collection)
 {
-    static const char collection[] = "/keys/";
     size_t url_len = strlen(url);
-    size_t head = url_len + sizeof(collection) - 1;
     const char *p = bytes;
-    if (!p || len <= head || compare(p, url, url_len) != 0 ||
-        compare(p + url_len, collection, sizeof(collection) - 1) != 0)
+    if (!p || len <= url_len || compare(p, url, url_len) != 0)
         return false;
-    return kvp_key_ref_from_id(p + head, len - head, ret) && ret->version[0];
+    p += url_len;
+    len -= url_len;
+    for (int i = 0; i < KVP_COLLECTION_COUNT; i++) {
+        const char *word = kvp_collection_name((kvp_collection)i);
+        size_t word_len = strlen(word);
+        if (len <= word_len + 2 || p[0] != '/' || compare(p + 1, word, word_len) != 0 ||
+            p[word_len + 1] != '/')
+            continue;
+        *ret_collection = (kvp_collection)i;
+        return kvp_key_ref_from_id(p + word_len + 2, len - word_len - 2, ret) &&
+               (ret->version[0] || i == KVP_SECRETS);
+    }
+    return false;
 }
 
 kvp_status kvp_name_from_label(const void *label, size_t len, char ret[KVP_NAME_MAX + 1],

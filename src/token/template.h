@@ -8,6 +8,12 @@
 
 #include "token/attribute_table.h"
 
+/** A template and its length. */
+typedef struct kvp_template {
+    const CK_ATTRIBUTE *attrs;
+    CK_ULONG count;
+} kvp_template;
+
 /** The first attribute of @type, or NULL. */
 const CK_ATTRIBUTE *kvp_template_find(const CK_ATTRIBUTE *attrs, CK_ULONG count,
                                       CK_ATTRIBUTE_TYPE type);

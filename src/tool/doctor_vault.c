@@ -237,7 +237,7 @@ static bool check_door(vault_run *run)
 /* ---- what it may do ---- */
 
 /* The name of the first key that the section shows, or NULL; borrowed from @page. */
-static const char *first_shown(const vault_run *run, const kvp_key_list *page)
+static const char *first_shown(const vault_run *run, const kvp_entry_list *page)
 {
     for (size_t i = 0; i < page->count; i++)
         if (kvp_config_vault_shows(run->vault, page->items[i]->name))
@@ -271,7 +271,7 @@ static void check_get(vault_run *run, const char *name)
     kvp_http_response_clear(&response);
 }
 
-static void check_page(vault_run *run, const kvp_key_list *page, bool more)
+static void check_page(vault_run *run, const kvp_entry_list *page, bool more)
 {
     const char *name = first_shown(run, page);
 
@@ -298,7 +298,7 @@ static bool is_missing_role(const kvp_error *error)
 
 static void check_list(vault_run *run)
 {
-    kvp_key_list page = { NULL, 0, 0 };
+    kvp_entry_list page = { NULL, 0, 0 };
     kvp_http_response response;
     char *next = NULL, query[32];
     kvp_error error;
@@ -312,7 +312,7 @@ static void check_list(vault_run *run)
         error_of(&response, &error);
         st = error.status;
     } else if (st == KVP_OK) {
-        st = kvp_jwk_parse_key_page(kvp_buf_str(&response.body), response.body.len, &page, &next,
+        st = kvp_jwk_parse_page(KVP_KEYS, kvp_buf_str(&response.body), response.body.len, &page, &next,
                                     &error);
     }
     if (st == KVP_OK)
@@ -321,7 +321,7 @@ static void check_list(vault_run *run)
         kvp_doctor_failed(run->doctor, "list",
                           is_missing_role(&error) ? ADVICE_LIST : advice_for(&error), &error);
     kvp_free(next);
-    kvp_key_list_clear(&page);
+    kvp_entry_list_clear(&page);
     kvp_http_response_clear(&response);
 }
 

@@ -17,9 +17,9 @@ static const struct {
     const char *word;
     CK_OBJECT_CLASS object_class; /* what the URI of such an identifier names */
 } collections[KVP_COLLECTION_COUNT] = {
-    [KVP_COLLECTION_KEYS] = { "keys", CKO_PRIVATE_KEY },
-    [KVP_COLLECTION_CERTIFICATES] = { "certificates", CKO_CERTIFICATE },
-    [KVP_COLLECTION_SECRETS] = { "secrets", CKO_DATA },
+    [KVP_KEYS] = { "keys", CKO_PRIVATE_KEY },
+    [KVP_CERTIFICATES] = { "certificates", CKO_CERTIFICATE },
+    [KVP_SECRETS] = { "secrets", CKO_DATA },
 };
 
 void kvp_identifier_clear(kvp_identifier *identifier)
@@ -49,7 +49,7 @@ static char *base_url(const char *text)
 
 kvp_status kvp_identifier_parse(const char *text, kvp_identifier *ret, kvp_error *reterr)
 {
-    kvp_identifier made = { NULL, KVP_COLLECTION_KEYS, NULL, NULL };
+    kvp_identifier made = { NULL, KVP_KEYS, NULL, NULL };
     kvp_error error;
     kvp_status st = KVP_ERR_PARSE;
 
@@ -193,7 +193,7 @@ static kvp_collection collection_of(const kvp_p11uri *uri)
         for (int i = 0; i < KVP_COLLECTION_COUNT; i++)
             if (collections[i].object_class == uri->object_class)
                 return (kvp_collection)i;
-    return KVP_COLLECTION_KEYS; /* private, public and secret keys; and nothing said */
+    return KVP_KEYS; /* private, public and secret keys; and nothing said */
 }
 
 /* Whether @id is what the token model makes of @name in @version. */

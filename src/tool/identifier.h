@@ -9,14 +9,8 @@
 
 #include "base/error.h"
 #include "config/config.h"
+#include "jwk/jwk.h"
 #include "tool/p11uri.h"
-
-typedef enum kvp_collection {
-    KVP_COLLECTION_KEYS,
-    KVP_COLLECTION_CERTIFICATES,
-    KVP_COLLECTION_SECRETS,
-    KVP_COLLECTION_COUNT
-} kvp_collection;
 
 typedef struct kvp_identifier {
     char *url;               /**< of the vault, as kvp_config_vault has it */

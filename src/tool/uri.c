@@ -22,7 +22,7 @@ typedef struct uri_run {
 
 static int to_uri(const uri_run *run, const char *text)
 {
-    kvp_identifier identifier = { NULL, KVP_COLLECTION_KEYS, NULL, NULL };
+    kvp_identifier identifier = { NULL, KVP_KEYS, NULL, NULL };
     const kvp_config_vault *vault;
     kvp_p11uri uri = { 0 };
     char *line = NULL;
@@ -65,7 +65,7 @@ static int to_uri(const uri_run *run, const char *text)
 
 static int to_identifier(const uri_run *run, const char *text)
 {
-    kvp_identifier identifier = { NULL, KVP_COLLECTION_KEYS, NULL, NULL };
+    kvp_identifier identifier = { NULL, KVP_KEYS, NULL, NULL };
     kvp_p11uri uri = { 0 };
     char *line = NULL;
     kvp_error error;

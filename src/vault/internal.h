@@ -72,17 +72,51 @@ kvp_status kvp_vault_judge(const kvp_http_response *response, kvp_error *reterr)
 /**
  * A new string `/keys/NAME[/VERSION][/OPERATION]`. KVP_ERR_INVALID for what is no name or version.
  */
+kvp_status kvp_entry_path(kvp_collection collection, const char *name, const char *version,
+                          const char *operation, char **ret, kvp_error *reterr);
 kvp_status kvp_key_path(const char *name, const char *version, const char *operation, char **ret,
                         kvp_error *reterr);
 
-/** Whether @key is the one asked for; KVP_ERR_PARSE. @version NULL or "": any. */
+/** Whether @entry is the one asked for; KVP_ERR_PARSE. @version NULL or "": any. */
+kvp_status kvp_entry_matches(const kvp_entry *entry, const char *name, const char *version,
+                             kvp_error *reterr);
 kvp_status kvp_key_matches(const kvp_key *key, const char *name, const char *version,
                            kvp_error *reterr);
+/** The entry that @response holds, which must be the one asked for. */
+kvp_status kvp_entry_take(const kvp_http_response *response, kvp_collection collection,
+                          const char *name, const char *version, kvp_entry **ret,
+                          kvp_error *reterr);
+
+/** A request that is answered with a bundle of its collection. */
+typedef struct kvp_entry_request {
+    kvp_collection collection;
+    const char *method;
+    const char *name, *version, *operation; /**< version and operation may be NULL */
+    const kvp_buf *body;                    /**< or NULL */
+} kvp_entry_request;
+kvp_status kvp_vault_request_entry(kvp_vault *vault, const kvp_entry_request *request,
+                                   kvp_trace *trace, kvp_entry **ret, kvp_error *reterr);
 
 /** Note which object the service spoke of. */
 void kvp_call_object(kvp_call *call, const char *id);
 
-/** Follow pages from @path on: all items of all pages (paging.c). */
-kvp_status kvp_call_list(kvp_call *call, const char *path, kvp_key_list *ret, kvp_error *reterr);
+/** Where a list has come to (paging.c). */
+typedef struct kvp_pager {
+    kvp_collection collection;
+    char *url; /**< of the next page; NULL: there is none */
+    char *landmark;
+    unsigned long page, next_landmark;
+} kvp_pager;
+kvp_status kvp_pager_begin(kvp_pager *pager, const kvp_vault *vault, kvp_collection collection,
+                           const char *path, kvp_error *reterr);
+/** Append the page's items to @list, go on to the next one. */
+kvp_status kvp_pager_take(kvp_pager *pager, const kvp_vault *vault,
+                          const kvp_http_response *response, kvp_entry_list *list,
+                          kvp_error *reterr);
+void kvp_pager_clear(kvp_pager *pager);
+
+/** Follow pages from @path on: all items of all pages. */
+kvp_status kvp_call_list(kvp_call *call, kvp_collection collection, const char *path,
+                         kvp_entry_list *ret, kvp_error *reterr);
 
 #endif

@@ -20,67 +20,71 @@ static kvp_status check_link(const kvp_vault *vault, const char *link, kvp_error
     return KVP_OK;
 }
 
-static kvp_status take_page(kvp_call *call, const char *url, kvp_key_list *list, char **ret_next,
-                            kvp_error *reterr)
+kvp_status kvp_pager_begin(kvp_pager *pager, const kvp_vault *vault, kvp_collection collection,
+                           const char *path, kvp_error *reterr)
 {
-    kvp_status st = kvp_call_url(call, "GET", url, NULL, reterr);
+    *pager = (kvp_pager){ .collection = collection, .next_landmark = 1 };
+    pager->url = kvp_vault_address(vault, path);
+    return pager->url ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "address");
+}
 
-    if (st != KVP_OK)
-        return st;
-    st = kvp_jwk_parse_key_page((const char *)call->response.body.data, call->response.body.len,
-                                list, ret_next, reterr);
-    if (st != KVP_OK)
-        kvp_error_prefix(reterr, "the vault's answer: ");
-    return st;
+void kvp_pager_clear(kvp_pager *pager)
+{
+    kvp_free(pager->url);
+    kvp_free(pager->landmark);
+    *pager = (kvp_pager){ 0 };
 }
 
 /*
  * A list that leads back to a page it has led to before never ends. One earlier link is kept, at
  * pages 1, 2, 4, 8 …: a circle of any length meets it (R. P. Brent's method).
  */
-static kvp_status follow(kvp_call *call, char **url, kvp_key_list *list, kvp_error *reterr)
+kvp_status kvp_pager_take(kvp_pager *pager, const kvp_vault *vault,
+                          const kvp_http_response *response, kvp_entry_list *list,
+                          kvp_error *reterr)
 {
-    KVP_CLEANUP(kvp_freep) char *landmark = NULL;
-    unsigned long next_landmark = 1;
-    kvp_status st = KVP_OK;
+    KVP_CLEANUP(kvp_freep) char *next = NULL;
+    kvp_status st = kvp_jwk_parse_page(pager->collection, (const char *)response->body.data,
+                                       response->body.len, list, &next, reterr);
 
-    for (unsigned long page = 1; *url; page++) {
-        char *next = NULL;
-
-        if (page > MAX_PAGES || (landmark && strcmp(landmark, *url) == 0))
-            return kvp_error_set(reterr, KVP_ERR_PARSE, "the vault's list has no end");
-        st = take_page(call, *url, list, &next, reterr);
-        if (st == KVP_OK && next)
-            st = check_link(call->vault, next, reterr);
-        if (st != KVP_OK) {
-            kvp_free(next);
-            return st;
-        }
-        if (page == next_landmark) {
-            kvp_free(landmark);
-            landmark = KVP_STEAL(*url);
-            next_landmark *= 2;
-        }
-        kvp_free(*url);
-        *url = next;
+    if (st != KVP_OK) {
+        kvp_error_prefix(reterr, "the vault's answer: ");
+        return st;
     }
+    if (next)
+        st = check_link(vault, next, reterr);
+    if (st != KVP_OK)
+        return st;
+    if (++pager->page == pager->next_landmark) {
+        kvp_free(pager->landmark);
+        pager->landmark = KVP_STEAL(pager->url);
+        pager->next_landmark *= 2;
+    }
+    kvp_free(pager->url);
+    pager->url = KVP_STEAL(next);
+    if (pager->url && (pager->page >= MAX_PAGES || strcmp(pager->landmark, pager->url) == 0))
+        return kvp_error_set(reterr, KVP_ERR_PARSE, "the vault's list has no end");
     return KVP_OK;
 }
 
-kvp_status kvp_call_list(kvp_call *call, const char *path, kvp_key_list *ret, kvp_error *reterr)
+kvp_status kvp_call_list(kvp_call *call, kvp_collection collection, const char *path,
+                         kvp_entry_list *ret, kvp_error *reterr)
 {
-    KVP_CLEANUP(kvp_freep) char *url = kvp_vault_address(call->vault, path);
-    kvp_key_list list = { NULL, 0, 0 };
-    kvp_status st;
+    kvp_entry_list list = { NULL, 0, 0 };
+    kvp_pager pager;
+    kvp_status st = kvp_pager_begin(&pager, call->vault, collection, path, reterr);
 
-    if (!url)
-        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "address");
-    st = follow(call, &url, &list, reterr);
+    while (st == KVP_OK && pager.url) {
+        st = kvp_call_url(call, "GET", pager.url, NULL, reterr);
+        if (st == KVP_OK)
+            st = kvp_pager_take(&pager, call->vault, &call->response, &list, reterr);
+    }
+    kvp_pager_clear(&pager);
     if (st != KVP_OK) {
-        kvp_key_list_clear(&list);
+        kvp_entry_list_clear(&list);
         return st;
     }
-    kvp_key_list_clear(ret);
+    kvp_entry_list_clear(ret);
     *ret = list;
     return KVP_OK;
 }

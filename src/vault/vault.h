@@ -44,20 +44,56 @@ typedef struct kvp_trace {
     char object_id[256];          /**< full identifier with version that the service named (kid), "" if none */
 } kvp_trace;
 
+/* ---- reading: keys, certificates and secrets alike ---- */
+/**
+ * One bundle; @version NULL or "": the current one. @ret is a kvp_key, kvp_certificate or
+ * kvp_secret as @collection says. Reading a secret brings its value.
+ */
+kvp_status kvp_vault_get(kvp_vault *vault, kvp_collection collection, const char *name,
+                         const char *version, kvp_trace *trace, kvp_entry **ret,
+                         kvp_error *reterr);
+kvp_status kvp_vault_certificate_get(kvp_vault *vault, const char *name, const char *version,
+                                     kvp_trace *trace, kvp_certificate **ret, kvp_error *reterr);
+kvp_status kvp_vault_secret_get(kvp_vault *vault, const char *name, const char *version,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr);
+
+/** One of several bundles that are read in parallel. */
+typedef struct kvp_vault_read {
+    kvp_collection collection;
+    const char *name, *version; /**< version NULL or "": the current one */
+    kvp_entry *result;          /**< new, or NULL where it is gone, not ours to read or failed */
+} kvp_vault_read;
+/** Read them in parallel. The first failure that concerns the vault as a whole (network, token) is
+ *  the result; all of @reads are then without one. */
+kvp_status kvp_vault_get_many(kvp_vault *vault, kvp_vault_read *reads, size_t count,
+                              kvp_trace *trace, kvp_error *reterr);
+
+/** All pages of a collection; items have no material and no version. */
+kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace *trace,
+                          kvp_entry_list *ret, kvp_error *reterr);
+/** All versions of a name; empty where there is none. */
+kvp_status kvp_vault_versions(kvp_vault *vault, kvp_collection collection, const char *name,
+                              kvp_trace *trace, kvp_entry_list *ret, kvp_error *reterr);
+
+/** One of several lists that are read in parallel. */
+typedef struct kvp_vault_listing {
+    kvp_collection collection;
+    const char *versions_of;  /**< NULL: current versions; else all versions of this name */
+    kvp_entry_list list;      /**< zeroed before, cleared by the caller */
+    int refused;              /**< 403 or 404 when the vault refused this list; else 0 */
+    kvp_error error;          /**< then: what it said */
+} kvp_vault_listing;
+/**
+ * Read whole lists at once. A list that is refused (403), or that the service does not have (404),
+ * is marked and empty; any other failure is that of the call.
+ */
+kvp_status kvp_vault_list_many(kvp_vault *vault, kvp_vault_listing *listings, size_t count,
+                               kvp_trace *trace, kvp_error *reterr);
+
 /* ---- keys ---- */
 /** @version NULL or "": the current one. */
 kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *version,
                              kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
-/** Read several keys in parallel. @results[i] is new, or NULL where that key is gone, disabled to us or failed;
- *  the first failure that concerns the vault as a whole (network, token) is the result. */
-kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
-                                  const char *const *versions, size_t count, kvp_trace *trace,
-                                  kvp_key **results, kvp_error *reterr);
-/** All pages; items have no material. */
-kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *ret,
-                              kvp_error *reterr);
-kvp_status kvp_vault_key_versions(kvp_vault *vault, const char *name, kvp_trace *trace,
-                                  kvp_key_list *ret, kvp_error *reterr);
 kvp_status kvp_vault_key_create(kvp_vault *vault, const char *name, const kvp_key_create *create,
                                 kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
 kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *version,
@@ -106,5 +142,34 @@ kvp_status kvp_vault_crypt(kvp_vault *vault, kvp_crypt what, const char *name, c
 /** Managed HSM: @len bytes (asked for in pieces of 128). */
 kvp_status kvp_vault_random(kvp_vault *vault, void *ret, size_t len, kvp_trace *trace,
                             kvp_error *reterr);
+
+/* ---- what the application brings, changes and deletes (import.c) ---- */
+/** A new key, or a new version of the name: look first. */
+kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_key_import *import,
+                                kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
+/** A new secret, or a new version of the name: look first. The answer has the value. */
+kvp_status kvp_vault_secret_set(kvp_vault *vault, const char *name, const kvp_secret_set *set,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr);
+/** A certificate and its key: a PFX, or PEM. A new version of a name that lives. */
+kvp_status kvp_vault_certificate_import(kvp_vault *vault, const char *name,
+                                        const kvp_certificate_import *import, kvp_trace *trace,
+                                        kvp_certificate **ret, kvp_error *reterr);
+/** Give the pending operation of @name its certificate. */
+kvp_status kvp_vault_certificate_merge(kvp_vault *vault, const char *name,
+                                       const kvp_certificate_merge *merge, kvp_trace *trace,
+                                       kvp_certificate **ret, kvp_error *reterr);
+/** The operation of @name; 404 when there is none. */
+kvp_status kvp_vault_certificate_pending(kvp_vault *vault, const char *name, kvp_trace *trace,
+                                         kvp_certificate_pending *ret, kvp_error *reterr);
+/**
+ * Change tags, dates and `enabled` of an entry; set_ops is for keys alone. @version NULL or "": the
+ * current one. The answer has no value of a secret.
+ */
+kvp_status kvp_vault_update(kvp_vault *vault, kvp_collection collection, const char *name,
+                            const char *version, const kvp_key_update *update, kvp_trace *trace,
+                            kvp_entry **ret, kvp_error *reterr);
+/** Soft delete of the name with all its versions; a certificate takes its key and secret along. */
+kvp_status kvp_vault_delete(kvp_vault *vault, kvp_collection collection, const char *name,
+                            kvp_trace *trace, kvp_error *reterr);
 
 #endif

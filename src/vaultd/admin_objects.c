@@ -10,6 +10,7 @@
 #include "vaultd/exchange.h"
 #include "vaultd/files.h"
 #include "vaultd/pem_jwk.h"
+#include "vaultd/token_home.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -19,8 +20,6 @@
 #include <sys/stat.h>
 
 #define CACHED_KEYS 16
-#define USER_AGENT "keyvaultd"
-#define NOBODY "00000000-0000-0000-0000-000000000000"
 
 /* Open what handlers use besides the store. */
 static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
@@ -60,6 +59,10 @@ static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
         status = kvp_usage_log_open(log, &daemon->log, reterr);
     if (status == KVP_OK && !(daemon->cache = kvp_key_cache_new(CACHED_KEYS)))
         status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
+    if (status == KVP_OK && admin->needs_token)
+        status = kvp_token_home_reopen(admin->store, admin->options, &daemon->token, reterr);
+    if (status == KVP_OK)
+        kvp_key_cache_use_token(daemon->cache, daemon->token);
     kvp_free(log);
     return status;
 }
@@ -67,6 +70,7 @@ static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
 static void end(kvp_daemon *daemon)
 {
     kvp_key_cache_free(daemon->cache);
+    kvp_token_close(daemon->token);
     kvp_usage_log_close(daemon->log);
 }
 
@@ -86,24 +90,15 @@ static kvp_status call(const kvp_daemon *daemon, const char *method, const char 
 {
     KVP_CLEANUP(kvp_exchange_freep) kvp_exchange *ex = kvp_exchange_new(daemon);
     const char *version = kvp_api_versions[kvp_api_version_count - 1];
-    kvp_status status = ex ? KVP_OK : KVP_ERR_NO_MEMORY;
+    char *target = kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
+    bool made = ex && target && kvp_exchange_make_own(ex, method, target, daemon->hosts[0]) &&
+                (!body || kvp_json_write(body, false, &ex->body) == KVP_OK);
 
-    if (status == KVP_OK && body)
-        status = kvp_json_write(body, false, &ex->body);
     json_decref(body);
-    if (status == KVP_OK) {
-        ex->local = ex->authenticated = true;
-        ex->method = kvp_strdup(method);
-        ex->target =
-            kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
-        ex->host = kvp_strdup(daemon->hosts[0]);
-        ex->user_agent = kvp_strdup(USER_AGENT);
-        snprintf(ex->peer, sizeof(ex->peer), "local");
-        snprintf(ex->grant.principal.object_id, sizeof(ex->grant.principal.object_id), NOBODY);
-        snprintf(ex->grant.principal.client_id, sizeof(ex->grant.principal.client_id), NOBODY);
-    }
-    if (status != KVP_OK || !ex->method || !ex->target || !ex->host || !ex->user_agent)
+    kvp_free(target);
+    if (!made)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "request");
+    ex->local = true;
     kvp_exchange_run(ex);
     if (ex->status >= 300)
         return refused(ex, reterr);
@@ -207,6 +202,12 @@ kvp_status kvp_admin_delete(kvp_admin *admin, kvp_error *reterr)
     return act(admin, "DELETE", "", NULL, false, reterr);
 }
 
+/* Whether a new key of type @kty, NULL if none was named, is one that a token keeps. */
+static bool is_hsm_type(const kvp_admin *admin, const char *kty)
+{
+    return admin->vault.kind == KVP_VAULT_HSM || (kty && strchr(kty, '-'));
+}
+
 kvp_status kvp_admin_key_create(kvp_admin *admin, kvp_error *reterr)
 {
     const kvp_options *options = admin->options;
@@ -225,6 +226,7 @@ kvp_status kvp_admin_key_create(kvp_admin *admin, kvp_error *reterr)
     }
     if (crv)
         json_object_set_new(body, "crv", json_string(crv));
+    admin->needs_token = is_hsm_type(admin, kty);
     return act(admin, "POST", "/create", body, true, reterr);
 }
 
@@ -245,6 +247,7 @@ kvp_status kvp_admin_key_import(kvp_admin *admin, kvp_error *reterr)
         return status;
     if (kty)
         json_object_set_new(jwk, "kty", json_string(kty));
+    admin->needs_token = is_hsm_type(admin, kty);
     return act(admin, "PUT", "", json_pack("{s:o}", "key", jwk), true, reterr);
 }
 

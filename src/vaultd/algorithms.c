@@ -107,7 +107,7 @@ kvp_status kvp_engine_sign(const kvp_algorithm *alg, const kvp_engine_key *key, 
 {
     if (!alg->ops->sign)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "%s cannot sign.", alg->name);
-    if (key->in_token)
+    if (key->in_token && key->kind != KVP_ENGINE_OCT)
         return kvp_token_sign(alg, key, value, len, ret, reterr);
     return alg->ops->sign(alg, key, value, len, ret, reterr);
 }
@@ -136,7 +136,7 @@ kvp_status kvp_engine_decrypt(const kvp_algorithm *alg, const kvp_engine_key *ke
 {
     if (!alg->ops->decrypt)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "%s cannot decrypt.", alg->name);
-    if (key->in_token)
+    if (key->in_token && key->kind != KVP_ENGINE_OCT)
         return kvp_token_decrypt(alg, key, value, len, ret, reterr);
     return alg->ops->decrypt(alg, key, value, len, extra, ret, reterr);
 }

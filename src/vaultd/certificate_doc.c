@@ -13,8 +13,9 @@
 static json_t *attributes_of(const kvp_exchange *ex, const kvp_certificate_record *record,
                              bool levels)
 {
-    kvp_common_attributes attributes = { record->enabled, record->not_before, record->expires,
-                                         record->created, record->updated };
+    bool finished = record->der.len > 0; /* an unfinished one is of no use yet (recorded) */
+    kvp_common_attributes attributes = { record->enabled && finished, record->not_before,
+                                         record->expires, record->created, record->updated };
 
     return kvp_common_attributes_json(ex, &attributes, levels);
 }
@@ -149,8 +150,9 @@ void kvp_certificate_missing(kvp_exchange *ex, kvp_key_state state, const kvp_er
     }
     kvp_path_id(ex, name, sizeof(name));
     kvp_refuse(ex,
-               state == KVP_KEY_LIVE ? KVP_REFUSE_CERTIFICATE_NOT_FOUND
-                                     : KVP_REFUSE_DELETED_CERTIFICATE_NOT_FOUND,
+               state == KVP_KEY_LIVE || !kvp_name_is_taken(ex, KVP_OBJECT_CERTIFICATE)
+                   ? KVP_REFUSE_CERTIFICATE_NOT_FOUND
+                   : KVP_REFUSE_DELETED_CERTIFICATE_NOT_FOUND,
                name);
 }
 

@@ -30,6 +30,17 @@ void kvp_operation_answer(kvp_exchange *ex, int status, const char *name,
 bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
                             const kvp_x509_bundle *bundle, const kvp_policy_use *use,
                             const kvp_certificate_operation *operation, bool merge);
+/** The same for the vault of @daemon, without an exchange. Errors as of kvp_store_certificate_add.
+ */
+kvp_status kvp_certificate_complete(const kvp_daemon *daemon, kvp_certificate_record *record,
+                                    const kvp_x509_bundle *bundle, const kvp_policy_use *use,
+                                    const kvp_certificate_operation *operation, bool merge,
+                                    kvp_error *reterr);
+/** Whether our own issuer has the operation, which nobody merges. */
+bool kvp_operation_is_own(const kvp_certificate_operation *operation);
+/** Sign (or give up, where cancellation was requested) what our own issuer has had for as long as
+ * @daemon says, at @now, in all vaults. What fails is noted one by one. */
+kvp_status kvp_certificates_issue_due(const kvp_daemon *daemon, int64_t now, kvp_error *reterr);
 /** The defaults of a new version of the path's name; false without memory, after refusing. */
 bool kvp_certificate_record_init(kvp_exchange *ex, kvp_certificate_record *record);
 /** Read attributes.enabled and tags; false after refusing. @fields as for keys. */

@@ -99,15 +99,15 @@ static json_t *key_ops(const kvp_x509_facts *facts, kvp_engine_kind kind)
     return NULL;
 }
 
-static bool fill_key(const kvp_certificate_record *record, const kvp_engine_key *engine,
-                     const kvp_x509_facts *facts, const kvp_policy_use *use, kvp_key_record *key,
-                     kvp_buf *material, kvp_error *reterr)
+static kvp_status fill_key(const kvp_certificate_record *record, const kvp_engine_key *engine,
+                           const kvp_x509_facts *facts, const kvp_policy_use *use,
+                           kvp_key_record *key, kvp_buf *material, kvp_error *reterr)
 {
     kvp_buf ops = KVP_BUF_INIT(0);
     json_t *list = key_ops(facts, engine->kind);
 
     *key = (kvp_key_record){ .bits = engine->bits,
-                             .public_json = kvp_key_public_json(engine),
+                             .public_json = kvp_key_public_json(engine, NULL),
                              .tags_json = kvp_strdup(record->tags_json),
                              .enabled = record->enabled,
                              .exportable = use->exportable,
@@ -120,21 +120,21 @@ static bool fill_key(const kvp_certificate_record *record, const kvp_engine_key 
                              .purge = KVP_TIME_NONE };
     memcpy(key->name, record->name, sizeof(key->name));
     memcpy(key->version, record->version, sizeof(key->version));
-    snprintf(key->kty, sizeof(key->kty), "%s", use->kty);
+    /* The policy may have come to want another type since the key was made. */
+    snprintf(key->kty, sizeof(key->kty), "%s%s", engine->kind == KVP_ENGINE_RSA ? "RSA" : "EC",
+             strchr(use->kty, '-') ? "-HSM" : "");
     if (list && kvp_json_write(list, false, &ops) == KVP_OK)
         key->ops_json = kvp_strdup(kvp_buf_str(&ops));
     json_decref(list);
     kvp_buf_clear(&ops);
-    if (!key->public_json || !key->ops_json || (record->tags_json && !key->tags_json)) {
-        kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
-        return false;
-    }
-    return kvp_engine_save(engine, material, reterr) == KVP_OK;
+    if (!key->public_json || !key->ops_json || (record->tags_json && !key->tags_json))
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
+    return kvp_engine_save(engine, material, reterr);
 }
 
-static bool fill_secret(const kvp_certificate_record *record, const kvp_x509_bundle *bundle,
-                        const kvp_policy_use *use, kvp_secret_record *secret, kvp_buf *value,
-                        kvp_error *reterr)
+static kvp_status fill_secret(const kvp_certificate_record *record, const kvp_x509_bundle *bundle,
+                              const kvp_policy_use *use, kvp_secret_record *secret, kvp_buf *value,
+                              kvp_error *reterr)
 {
     *secret = (kvp_secret_record){ .content_type =
                                        kvp_strdup(use->pem ? KVP_X509_TYPE_PEM : KVP_X509_TYPE_PFX),
@@ -149,16 +149,15 @@ static bool fill_secret(const kvp_certificate_record *record, const kvp_x509_bun
                                    .purge = KVP_TIME_NONE };
     memcpy(secret->name, record->name, sizeof(secret->name));
     memcpy(secret->version, record->version, sizeof(secret->version));
-    if (!secret->content_type || (record->tags_json && !secret->tags_json)) {
-        kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "secret");
-        return false;
-    }
-    return kvp_x509_export(bundle, use->pem, use->exportable, value, reterr) == KVP_OK;
+    if (!secret->content_type || (record->tags_json && !secret->tags_json))
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "secret");
+    return kvp_x509_export(bundle, use->pem, use->exportable, value, reterr);
 }
 
-bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
-                            const kvp_x509_bundle *bundle, const kvp_policy_use *use,
-                            const kvp_certificate_operation *operation, bool merge)
+kvp_status kvp_certificate_complete(const kvp_daemon *daemon, kvp_certificate_record *record,
+                                    const kvp_x509_bundle *bundle, const kvp_policy_use *use,
+                                    const kvp_certificate_operation *operation, bool merge,
+                                    kvp_error *reterr)
 {
     KVP_CLEANUP(kvp_key_record_clear) kvp_key_record key = { .row = 0 };
     KVP_CLEANUP(kvp_secret_record_clear) kvp_secret_record secret = { .row = 0 };
@@ -167,28 +166,37 @@ bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
     KVP_CLEANUP(kvp_x509_facts_clear) kvp_x509_facts facts;
     kvp_certificate_triple triple = { record, &key, &material, &secret, &value };
     const kvp_buf *leaf = &bundle->certs[0];
-    kvp_error error = { .status = KVP_OK };
 
     memset(&facts, 0, sizeof(facts));
-    if (kvp_x509_read(leaf->data, leaf->len, &facts, &error) != KVP_OK) {
-        kvp_exchange_failed(ex, &error);
-        return false;
-    }
+    kvp_status status = kvp_x509_read(leaf->data, leaf->len, &facts, reterr);
+    if (status != KVP_OK)
+        return status;
     record->not_before = facts.not_before;
     record->expires = facts.expires;
-    bool ok = kvp_buf_set(&record->der, leaf->data, leaf->len) == KVP_OK;
-    if (!ok)
-        kvp_error_set(&error, KVP_ERR_NO_MEMORY, "certificate");
-    ok = ok && fill_key(record, bundle->key, &facts, use, &key, &material, &error) &&
-         fill_secret(record, bundle, use, &secret, &value, &error) &&
-         kvp_store_certificate_add(ex->daemon->store, &ex->daemon->vault, &triple, operation, merge,
-                                   &error) == KVP_OK;
-    if (!ok) {
-        kvp_certificate_refuse(ex, record, &error);
-        return false;
-    }
-    kvp_key_cache_put(ex->daemon->cache, key.row, bundle->key);
-    return true;
+    if (kvp_buf_set(&record->der, leaf->data, leaf->len) != KVP_OK)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "certificate");
+    status = fill_key(record, bundle->key, &facts, use, &key, &material, reterr);
+    if (status == KVP_OK)
+        status = fill_secret(record, bundle, use, &secret, &value, reterr);
+    if (status == KVP_OK)
+        status = kvp_store_certificate_add(daemon->store, &daemon->vault, &triple, operation, merge,
+                                           reterr);
+    if (status == KVP_OK)
+        kvp_key_cache_put(daemon->cache, key.row, bundle->key);
+    return status;
+}
+
+bool kvp_certificate_finish(kvp_exchange *ex, kvp_certificate_record *record,
+                            const kvp_x509_bundle *bundle, const kvp_policy_use *use,
+                            const kvp_certificate_operation *operation, bool merge)
+{
+    kvp_error error = { .status = KVP_OK };
+
+    if (kvp_certificate_complete(ex->daemon, record, bundle, use, operation, merge, &error) ==
+        KVP_OK)
+        return true;
+    kvp_certificate_refuse(ex, record, &error);
+    return false;
 }
 
 /* The key of the current version, if the policy wants it again and it fits; else *ret_key stays
@@ -276,8 +284,8 @@ static bool issue_self(kvp_exchange *ex, kvp_certificate_record *record, const k
     return kvp_certificate_finish(ex, record, &bundle, use, operation, false);
 }
 
-/* Until the merge there is an unfinished version, disabled, with the times that were planned
- * (recorded). */
+/* Until the merge, or until we are done, there is an unfinished version with the times that were
+ * planned (recorded); its answers say disabled, whatever it will be. */
 static bool issue_pending(kvp_exchange *ex, kvp_certificate_record *record,
                           const kvp_policy_use *use, const kvp_engine_key *key,
                           const kvp_certificate_operation *operation)
@@ -285,7 +293,6 @@ static bool issue_pending(kvp_exchange *ex, kvp_certificate_record *record,
     KVP_CLEANUP(kvp_buf_clear) kvp_buf material = KVP_BUF_INIT_SECRET(0);
     kvp_error error = { .status = KVP_OK };
 
-    record->enabled = false;
     record->not_before = record->created - 600;
     record->expires = kvp_x509_add_months(record->created, use->profile.months);
     if (kvp_engine_save(key, &material, &error) == KVP_OK &&
@@ -386,8 +393,10 @@ static void create(kvp_exchange *ex, const json_t *policy)
         !name_is_free(ex) || !make_key(ex, &use, &key) ||
         !make_operation(ex, &record, &use, key, &operation))
         return;
-    bool made = kvp_issuer_is_self(use.issuer) ? issue_self(ex, &record, &use, key, &operation)
-                                               : issue_pending(ex, &record, &use, key, &operation);
+    record.created = record.updated = kvp_ident_now(); /* a key may take its time */
+    bool at_once = kvp_issuer_is_self(use.issuer) && ex->daemon->certificate_delay_s == 0;
+    bool made = at_once ? issue_self(ex, &record, &use, key, &operation)
+                        : issue_pending(ex, &record, &use, key, &operation);
     if (made)
         answer_accepted(ex, &record, &operation);
 }

@@ -33,6 +33,21 @@ static void changed(kvp_exchange *ex, const kvp_error *error)
         kvp_exchange_failed(ex, error);
 }
 
+/* The request for a certificate alone, in base64 without lines, for whoever accepts nothing else
+ * (recorded). */
+static void answer_csr(kvp_exchange *ex, const kvp_certificate_operation *operation)
+{
+    kvp_error error = { .status = KVP_OK };
+
+    if (kvp_x509_base64(operation->csr.data, operation->csr.len, &ex->reply) != KVP_OK) {
+        kvp_error_set(&error, KVP_ERR_NO_MEMORY, "certificate request");
+        kvp_exchange_failed(ex, &error);
+        return;
+    }
+    ex->content_type = "application/pkcs10; charset=utf-8";
+    ex->status = 200;
+}
+
 void kvp_certificates_pending_get(kvp_exchange *ex)
 {
     KVP_CLEANUP(kvp_certificate_operation_clear)
@@ -43,7 +58,10 @@ void kvp_certificates_pending_get(kvp_exchange *ex)
         return;
     if (operation.status == KVP_OPERATION_IN_PROGRESS)
         kvp_exchange_header(ex, "Retry-After", "10");
-    kvp_operation_answer(ex, 200, state.name, &operation, operation.status);
+    if (ex->accept && kvp_ident_casecmp(ex->accept, "application/pkcs10") == 0)
+        answer_csr(ex, &operation);
+    else
+        kvp_operation_answer(ex, 200, state.name, &operation, operation.status);
 }
 
 void kvp_certificates_pending_update(kvp_exchange *ex)
@@ -62,8 +80,9 @@ void kvp_certificates_pending_update(kvp_exchange *ex)
     }
     if (!find(ex, &operation, &state))
         return;
+    /* Our own issuer hears of it when it would have been done (recorded). */
     if (kvp_store_operation_cancel(ex->daemon->store, &ex->daemon->vault, ex->name, cancel,
-                                   &error) != KVP_OK) {
+                                   !kvp_operation_is_own(&operation), &error) != KVP_OK) {
         changed(ex, &error);
         return;
     }

@@ -9,6 +9,7 @@
 #include "vaultd/imds.h"
 #include "vaultd/listen.h"
 #include "vaultd/note.h"
+#include "vaultd/token_home.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,6 +127,7 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "service");
     service->dir.lock_fd = service->listener.fd = -1;
     service->daemon.token_lifetime_s = options->token_lifetime_s;
+    service->daemon.certificate_delay_s = options->certificate_delay_s;
     raise_descriptor_limit();
     status = kvp_datadir_take(options->data, &service->dir, reterr);
     if (status == KVP_OK)
@@ -142,9 +144,9 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         status = open_log(service, reterr);
     if (status == KVP_OK && !(service->daemon.cache = kvp_key_cache_new(CACHED_KEYS)))
         status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key cache");
-    if (status == KVP_OK && options->hsm_module)
-        status = kvp_token_open(options->hsm_module, options->hsm_pin_file, options->hsm_token,
-                                &service->daemon.token, reterr);
+    if (status == KVP_OK)
+        status = kvp_token_home_open(service->daemon.store, &service->daemon.vault, options,
+                                     &service->daemon.token, reterr);
     if (status == KVP_OK)
         kvp_key_cache_use_token(service->daemon.cache, service->daemon.token);
     if (status == KVP_OK && options->allow_faults && !(service->daemon.faults = kvp_faults_new()))
@@ -161,8 +163,10 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
     if (status == KVP_OK)
         status = start_front(service, reterr);
     if (status == KVP_OK)
-        status =
-            kvp_keeper_start(&service->daemon, KVP_KEEPER_INTERVAL_MS, &service->keeper, reterr);
+        status = kvp_keeper_start(&service->daemon,
+                                  options->certificate_delay_s > 0 ? KVP_KEEPER_QUICK_MS
+                                                                   : KVP_KEEPER_INTERVAL_MS,
+                                  &service->keeper, reterr);
     if (status == KVP_OK && options->imds)
         status = start_imds(service, options, reterr);
     if (status != KVP_OK) {

@@ -282,8 +282,11 @@ static void add_headers(kvp_exchange *ex)
 {
     kvp_exchange_header(ex, "x-ms-request-id", ex->request_id);
     kvp_exchange_header(ex, "X-Content-Type-Options", "nosniff");
-    if (ex->status != 204)
-        kvp_exchange_header(ex, "Content-Type", "application/json; charset=utf-8");
+    /* A Managed HSM labels even what is not there (recorded). */
+    if (ex->status != 204 || kvp_exchange_is_hsm(ex))
+        kvp_exchange_header(ex, "Content-Type",
+                            ex->content_type ? ex->content_type
+                                             : "application/json; charset=utf-8");
     if (ex->route && (ex->route->flags & KVP_ROUTE_OPEN)) {
         kvp_exchange_header(ex, "Cache-Control", "no-store, no-cache");
         kvp_exchange_header(ex, "Pragma", "no-cache");

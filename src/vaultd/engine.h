@@ -44,7 +44,7 @@ typedef struct kvp_engine_key {
     uint8_t secret[KVP_ENGINE_OCT_MAX];
     size_t secret_len; /**< oct only */
     struct kvp_token_key
-        *in_token; /**< owned; set: pkey is the public half, the rest is in a token */
+        *in_token; /**< owned; set: pkey is the public half, if any, the rest is in a token */
     int refs;      /**< touched with atomic built-ins only */
 } kvp_engine_key;
 
@@ -59,6 +59,8 @@ kvp_status kvp_engine_generate_rsa(unsigned bits, unsigned exponent, kvp_engine_
 kvp_status kvp_engine_generate_ec(const kvp_engine_curve *curve, kvp_engine_key **ret_key,
                                   kvp_error *reterr);
 kvp_status kvp_engine_generate_oct(unsigned bits, kvp_engine_key **ret_key, kvp_error *reterr);
+/** Whether symmetric keys of @bits are offered: 128 to 256 for AES, 256 to 512 for HMAC. */
+bool kvp_engine_oct_size(size_t bits);
 /** @pattern's kind, size, curve and exponent again, with fresh numbers. */
 kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_key **ret_key,
                                     kvp_error *reterr);
@@ -71,6 +73,10 @@ kvp_status kvp_engine_generate_like(const kvp_engine_key *pattern, kvp_engine_ke
 kvp_status kvp_engine_adopt(kvp_engine_kind kind, EVP_PKEY *take_pkey,
                             const kvp_engine_curve *curve, struct kvp_token_key *take_token,
                             kvp_engine_key **ret_key, kvp_error *reterr);
+
+/** The same for a symmetric key, of which nothing is here. @take_token is taken on success. */
+kvp_status kvp_engine_adopt_oct(unsigned bits, struct kvp_token_key *take_token,
+                                kvp_engine_key **ret_key, kvp_error *reterr);
 
 /** The numbers of an RSA private key, big-endian; all are needed. */
 typedef struct kvp_engine_rsa_parts {

@@ -2,6 +2,8 @@
 /* Encryption and key wrapping (wire reference, section 5.2). */
 #include "vaultd/engine.h"
 
+#include "vaultd/token_hsm.h"
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
@@ -138,6 +140,8 @@ static kvp_status cbc(const kvp_algorithm *alg, const kvp_engine_key *key, const
 {
     if (extra->iv.len != AES_BLOCK)
         return bad_length(reterr, alg, "iv", extra->iv.len, "requires 16 bytes");
+    if (key->in_token)
+        return kvp_token_cbc(key, alg->pkcs7, extra->iv.data, encrypt, value, len, ret, reterr);
     KVP_CLEANUP(EVP_CIPHER_CTX_freep)
     EVP_CIPHER_CTX *ctx = aes_begin(alg, key, extra->iv.data, encrypt);
     if (!ctx || EVP_CIPHER_CTX_set_padding(ctx, alg->pkcs7) != 1)
@@ -177,27 +181,37 @@ static kvp_status cbc_decrypt(const kvp_algorithm *alg, const kvp_engine_key *ke
     return cbc(alg, key, value, len, extra, false, ret, reterr);
 }
 
+static kvp_status gcm_run(const kvp_algorithm *alg, const kvp_engine_key *key, const uint8_t *iv,
+                          const kvp_buf *aad, const void *value, size_t len, uint8_t *tag,
+                          kvp_buf *ret, kvp_error *reterr)
+{
+    int done = 0;
+    KVP_CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = aes_begin(alg, key, iv, true);
+
+    if (!ctx ||
+        (aad->len > 0 && EVP_CipherUpdate(ctx, NULL, &done, aad->data, (int)aad->len) != 1) ||
+        !aes_run(ctx, value, len, AES_BLOCK, ret) ||
+        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG, tag) != 1)
+        return kvp_engine_failed(reterr, "AES-GCM");
+    return KVP_OK;
+}
+
 static kvp_status gcm_encrypt(const kvp_algorithm *alg, const kvp_engine_key *key,
                               const void *value, size_t len, kvp_engine_extra *extra, kvp_buf *ret,
                               kvp_error *reterr)
 {
     uint8_t iv[GCM_IV], tag[GCM_TAG];
-    int done = 0;
 
     /* The service makes the iv, so that none is ever used twice with a key. */
     if (RAND_bytes(iv, sizeof(iv)) != 1)
         return kvp_engine_failed(reterr, "AES-GCM");
-    KVP_CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = aes_begin(alg, key, iv, true);
-    if (!ctx ||
-        (extra->aad.len > 0 &&
-         EVP_CipherUpdate(ctx, NULL, &done, extra->aad.data, (int)extra->aad.len) != 1) ||
-        !aes_run(ctx, value, len, AES_BLOCK, ret) ||
-        EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, GCM_TAG, tag) != 1)
-        return kvp_engine_failed(reterr, "AES-GCM");
-    if (kvp_buf_set(&extra->iv, iv, sizeof(iv)) != KVP_OK ||
-        kvp_buf_set(&extra->tag, tag, sizeof(tag)) != KVP_OK)
-        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "AES-GCM");
-    return KVP_OK;
+    kvp_status status =
+        key->in_token ? kvp_token_gcm_encrypt(key, iv, &extra->aad, value, len, tag, ret, reterr)
+                      : gcm_run(alg, key, iv, &extra->aad, value, len, tag, ret, reterr);
+    if (status == KVP_OK && (kvp_buf_set(&extra->iv, iv, sizeof(iv)) != KVP_OK ||
+                             kvp_buf_set(&extra->tag, tag, sizeof(tag)) != KVP_OK))
+        status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "AES-GCM");
+    return status;
 }
 
 static kvp_status gcm_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key,
@@ -210,6 +224,9 @@ static kvp_status gcm_decrypt(const kvp_algorithm *alg, const kvp_engine_key *ke
         return bad_length(reterr, alg, "iv", extra->iv.len, "requires 12 bytes");
     if (extra->tag.len != GCM_TAG)
         return bad_length(reterr, alg, "tag", extra->tag.len, "requires 16 bytes");
+    if (key->in_token)
+        return kvp_token_gcm_decrypt(key, extra->iv.data, &extra->aad, value, len, extra->tag.data,
+                                     ret, reterr);
     KVP_CLEANUP(EVP_CIPHER_CTX_freep)
     EVP_CIPHER_CTX *ctx = aes_begin(alg, key, extra->iv.data, false);
     if (!ctx || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG, extra->tag.data) != 1 ||
@@ -229,6 +246,8 @@ static kvp_status wrap(const kvp_algorithm *alg, const kvp_engine_key *key, cons
     if (padded ? len == 0 : len < 16 || len % 8)
         return bad_length(reterr, alg, "value", len,
                           padded ? "requires some" : "requires a multiple of 8, 16 at least");
+    if (key->in_token)
+        return kvp_token_wrap(key, padded, value, len, ret, reterr);
     KVP_CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = aes_begin(alg, key, NULL, true);
     if (!ctx || !aes_run(ctx, value, len, 16, ret))
         return kvp_engine_failed(reterr, "AES key wrap");
@@ -244,6 +263,8 @@ static kvp_status unwrap(const kvp_algorithm *alg, const kvp_engine_key *key, co
     if (len % 8 || len < (padded ? 16 : 24))
         return bad_length(reterr, alg, "value", len,
                           "requires a multiple of 8, longer than a block");
+    if (key->in_token)
+        return kvp_token_unwrap(key, padded, value, len, ret, reterr);
     KVP_CLEANUP(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *ctx = aes_begin(alg, key, NULL, false);
     if (!ctx)
         return kvp_engine_failed(reterr, "AES key wrap");

@@ -73,6 +73,21 @@ kvp_status kvp_engine_adopt(kvp_engine_kind kind, EVP_PKEY *take, const kvp_engi
     return status;
 }
 
+kvp_status kvp_engine_adopt_oct(unsigned bits, kvp_token_key *take_token, kvp_engine_key **ret_key,
+                                kvp_error *reterr)
+{
+    kvp_engine_key *key = kvp_calloc(1, sizeof(*key));
+
+    if (!key)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
+    key->kind = KVP_ENGINE_OCT;
+    key->bits = bits;
+    key->refs = 1;
+    key->in_token = take_token;
+    *ret_key = key;
+    return KVP_OK;
+}
+
 static bool rsa_size_is_offered(unsigned bits)
 {
     return bits == 2048 || bits == 3072 || bits == 4096;
@@ -105,10 +120,15 @@ kvp_status kvp_engine_generate_ec(const kvp_engine_curve *curve, kvp_engine_key 
     return take_pkey(KVP_ENGINE_EC, pkey, curve, ret_key, reterr);
 }
 
+bool kvp_engine_oct_size(size_t bits)
+{
+    return bits == 128 || bits == 192 || bits == 256 || bits == 384 || bits == 512;
+}
+
 kvp_status kvp_engine_import_oct(const void *secret, size_t len, kvp_engine_key **ret_key,
                                  kvp_error *reterr)
 {
-    if (len != 16 && len != 24 && len != 32 && len != 48 && len != 64)
+    if (!kvp_engine_oct_size(len * 8))
         return kvp_error_set(reterr, KVP_ERR_INVALID, "Unsupported key size: %zu.", len * 8);
     kvp_engine_key *key = kvp_calloc(1, sizeof(*key));
     if (!key)

@@ -3,6 +3,8 @@
  * but by HMAC. */
 #include "vaultd/engine.h"
 
+#include "vaultd/token_hsm.h"
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -141,6 +143,8 @@ static kvp_status hmac_sign(const kvp_algorithm *alg, const kvp_engine_key *key,
 
     if (len == 0)
         return kvp_error_set(reterr, KVP_ERR_INVALID, "Invalid length of 'value': 0 bytes.");
+    if (key->in_token)
+        return kvp_token_hmac(alg, key, value, len, ret, reterr);
     if (!EVP_Q_mac(NULL, "HMAC", NULL, alg->digest, NULL, key->secret, key->secret_len, value, len,
                    mac, sizeof(mac), &mac_len))
         return kvp_engine_failed(reterr, "HMAC");

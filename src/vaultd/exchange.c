@@ -37,8 +37,13 @@ void kvp_exchange_free(kvp_exchange *ex)
         return;
     if (ex->authorization)
         kvp_wipe(ex->authorization, strlen(ex->authorization));
-    char *owned[] = { ex->method,        ex->target,     ex->host,
-                      ex->authorization, ex->user_agent, ex->client_request_id,
+    char *owned[] = { ex->method,
+                      ex->target,
+                      ex->host,
+                      ex->authorization,
+                      ex->accept,
+                      ex->user_agent,
+                      ex->client_request_id,
                       ex->parts };
     for (size_t i = 0; i < KVP_ARRAY_LEN(owned); i++)
         kvp_free(owned[i]);
@@ -49,6 +54,22 @@ void kvp_exchange_free(kvp_exchange *ex)
     json_decref(ex->json);
     kvp_fault_free(ex->fault); /* after the headers, whose names it may own */
     kvp_free(ex);
+}
+
+bool kvp_exchange_make_own(kvp_exchange *ex, const char *method, const char *target,
+                           const char *host)
+{
+    static const char nobody[] = "00000000-0000-0000-0000-000000000000";
+
+    ex->authenticated = true;
+    ex->method = kvp_strdup(method);
+    ex->target = kvp_strdup(target);
+    ex->host = kvp_strdup(host);
+    ex->user_agent = kvp_strdup("keyvaultd");
+    snprintf(ex->peer, sizeof(ex->peer), "local");
+    snprintf(ex->grant.principal.object_id, sizeof(ex->grant.principal.object_id), nobody);
+    snprintf(ex->grant.principal.client_id, sizeof(ex->grant.principal.client_id), nobody);
+    return ex->method && ex->target && ex->host && ex->user_agent;
 }
 
 bool kvp_exchange_is_hsm(const kvp_exchange *ex)

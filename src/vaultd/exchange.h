@@ -35,9 +35,10 @@ typedef struct kvp_daemon {
     size_t host_count;
     unsigned port;
     int token_lifetime_s;
-    kvp_token *token;       /**< home of -HSM keys; NULL = they live as the others do */
-    kvp_faults *faults;     /**< NULL = none can be ordered */
-    kvp_throttle *throttle; /**< NULL = nothing is throttled */
+    int certificate_delay_s; /**< how long a self-signed certificate stays in progress */
+    kvp_token *token;        /**< home of -HSM keys; NULL = they live as the others do */
+    kvp_faults *faults;      /**< NULL = none can be ordered */
+    kvp_throttle *throttle;  /**< NULL = nothing is throttled */
 } kvp_daemon;
 
 typedef struct kvp_route kvp_route;
@@ -53,6 +54,7 @@ typedef struct kvp_exchange {
     char *target;        /**< path and query as they stood in the request line */
     char *host;          /**< Host */
     char *authorization; /**< wiped with the exchange */
+    char *accept;        /**< Accept */
     char *user_agent;
     char *client_request_id;
     char peer[64]; /**< the client's address */
@@ -78,8 +80,9 @@ typedef struct kvp_exchange {
     char assignment[KVP_UUID_SIZE]; /**< what authorized it */
 
     /* What goes back. */
-    int status;    /**< 0 until decided */
-    kvp_buf reply; /**< a secret buffer: plaintexts pass through it */
+    int status;               /**< 0 until decided */
+    const char *content_type; /**< constant text; NULL = JSON */
+    kvp_buf reply;            /**< a secret buffer: plaintexts pass through it */
     struct {
         const char *name;
         char *value;
@@ -96,6 +99,13 @@ typedef struct kvp_exchange {
 kvp_exchange *kvp_exchange_new(const kvp_daemon *daemon);
 void kvp_exchange_free(kvp_exchange *ex);
 KVP_DEFINE_FREEP(kvp_exchange, kvp_exchange_free);
+
+/**
+ * Fill the upper half of @ex as one of the daemon's own, or of an administrator's who holds the
+ * data directory: from nobody, from nowhere, authenticated. False: no memory.
+ */
+bool kvp_exchange_make_own(kvp_exchange *ex, const char *method, const char *target,
+                           const char *host);
 
 /** Read base_url, segments and query from target and host. False: no memory, or a malformed escape.
  */

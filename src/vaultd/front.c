@@ -159,6 +159,7 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
         char **dst;
     } wanted[] = { { MHD_HTTP_HEADER_HOST, &ex->host },
                    { MHD_HTTP_HEADER_AUTHORIZATION, &ex->authorization },
+                   { MHD_HTTP_HEADER_ACCEPT, &ex->accept },
                    { MHD_HTTP_HEADER_USER_AGENT, &ex->user_agent },
                    { "x-ms-client-request-id", &ex->client_request_id } };
 

@@ -71,6 +71,11 @@ void kvp_hsm_job_status(kvp_exchange *ex)
 /* This HSM is in use from its first start on. */
 void kvp_hsm_domain_status(kvp_exchange *ex)
 {
+    char url[KVP_ID_SIZE];
+
+    snprintf(url, sizeof(url), "%s/securitydomain/%s/pending?api-version=%s", ex->base_url,
+             ex->segments[1], ex->api_version);
+    kvp_exchange_header(ex, "Azure-AsyncOperation", url);
     kvp_exchange_reply_take(
         ex, 200,
         json_pack("{s:s, s:s}", "status", "Success", "status_details", "The resource is active."));

@@ -3,8 +3,10 @@
 #include "vaultd/keeper.h"
 
 #include "base/alloc.h"
+#include "vaultd/certificate_doc.h"
 #include "vaultd/key_rotation.h"
 #include "vaultd/note.h"
+#include "vaultd/token_hsm.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -19,6 +21,25 @@ struct kvp_keeper {
     bool stopping;
 };
 
+void kvp_keeper_sweep(const kvp_daemon *daemon)
+{
+    kvp_token_leftover *leftovers = NULL;
+    size_t count = 0;
+    kvp_error error = { .status = KVP_OK };
+
+    if (!daemon->token) /* they wait for a daemon that has it */
+        return;
+    kvp_status status = kvp_store_leftover_list(daemon->store, &leftovers, &count, &error);
+    for (size_t i = 0; i < count && status == KVP_OK; i++) {
+        status = kvp_token_destroy(daemon->token, leftovers[i].reference, leftovers[i].len, &error);
+        if (status == KVP_OK)
+            status = kvp_store_leftover_forget(daemon->store, leftovers[i].row, &error);
+    }
+    if (status != KVP_OK)
+        kvp_note("destroying what purged keys left in the token: %s", error.message);
+    kvp_free(leftovers);
+}
+
 void kvp_keeper_round(const kvp_daemon *daemon)
 {
     kvp_error error = { .status = KVP_OK };
@@ -26,9 +47,12 @@ void kvp_keeper_round(const kvp_daemon *daemon)
 
     if (kvp_store_purge_due(daemon->store, kvp_ident_now(), &error) != KVP_OK)
         kvp_note("purging what is due: %s", error.message);
+    kvp_keeper_sweep(daemon);
     /* Keys that fail are noted one by one. */
     if (kvp_keys_rotate_due(daemon, kvp_ident_now(), &rotated, &error) != KVP_OK && rotated == 0)
         kvp_note("rotating what is due: %s", error.message);
+    if (kvp_certificates_issue_due(daemon, kvp_ident_now(), &error) != KVP_OK)
+        kvp_note("issuing what is due: %s", error.message);
     if (rotated > 0)
         kvp_note("rotated %zu key%s by policy", rotated, rotated == 1 ? "" : "s");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keeper: a thread that does from time to time what no request asks for, rotating keys by their
- * policies and purging what is due.
+ * policies, purging what is due and issuing certificates that had to wait.
  */
 #ifndef KVP_VAULTD_KEEPER_H
 #define KVP_VAULTD_KEEPER_H
@@ -11,9 +11,16 @@
 typedef struct kvp_keeper kvp_keeper;
 
 #define KVP_KEEPER_INTERVAL_MS 30000
+#define KVP_KEEPER_QUICK_MS 200 /**< where certificates are waited for */
 
 /** Do it once now, at the time of the clock. Failures are noted for the operator. */
 void kvp_keeper_round(const kvp_daemon *daemon);
+
+/**
+ * Destroy in the token the objects of keys that were purged, except those that backups name. What
+ * fails is noted and tried again with the next round.
+ */
+void kvp_keeper_sweep(const kvp_daemon *daemon);
 
 /** Start a thread that makes a round every @interval_ms. @daemon must outlive it. KVP_ERR_INTERNAL,
  * KVP_ERR_NO_MEMORY. */

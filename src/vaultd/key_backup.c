@@ -161,6 +161,9 @@ void kvp_keys_backup(kvp_exchange *ex)
         status = add_rotation(ex, record.name, document, &error);
     if (status == KVP_OK)
         status = frame(ex, document, &blob, &error);
+    /* From now on a purge leaves in the token what this backup brings back. */
+    if (status == KVP_OK)
+        status = kvp_store_key_keep(ex->daemon->store, &ex->daemon->vault, record.name, &error);
     json_decref(versions);
     json_decref(document);
     if (status == KVP_OK)

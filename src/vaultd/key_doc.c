@@ -2,7 +2,10 @@
 /* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1).
  */
 #include "vaultd/key_doc.h"
+
+#include "vaultd/recovery.h"
 #include "vaultd/routes.h"
+#include "vaultd/secret_doc.h"
 
 #include "base/alloc.h"
 #include "jwk/base64url.h"
@@ -60,7 +63,7 @@ static bool add_deletion(const kvp_exchange *ex, const kvp_key_record *record, j
 {
     char id[KVP_ID_SIZE];
 
-    if (record->deleted == KVP_TIME_NONE)
+    if (record->deleted == KVP_TIME_NONE || !kvp_recovery_is_possible(ex))
         return true;
     snprintf(id, sizeof(id), "%s/deletedkeys/%s", ex->base_url, record->name);
     return add(object, "recoveryId", json_string(id)) &&
@@ -144,11 +147,13 @@ void kvp_key_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *err
              ex->route && ex->route->handler == kvp_keys_rotate ? "Key not found: " : "",
              ex->base_url, deleted ? "deleted" : "", name);
     kvp_refuse(ex,
-               state == KVP_KEY_LIVE ? KVP_REFUSE_KEY_NOT_FOUND : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
+               state == KVP_KEY_LIVE || !kvp_name_is_taken(ex, KVP_OBJECT_KEY)
+                   ? KVP_REFUSE_KEY_NOT_FOUND
+                   : KVP_REFUSE_DELETED_KEY_NOT_FOUND,
                name, url);
 }
 
-char *kvp_key_public_json(const kvp_engine_key *key)
+char *kvp_key_public_json(const kvp_engine_key *key, const char *crv)
 {
     static const char members[KVP_ENGINE_KIND_COUNT][3] = { "ne", "xy", "" };
     kvp_buf json = KVP_BUF_INIT(8192), number = KVP_BUF_INIT(2048);
@@ -156,7 +161,7 @@ char *kvp_key_public_json(const kvp_engine_key *key)
     char *text = NULL;
 
     if (status == KVP_OK && key->curve)
-        status = kvp_buf_append_fmt(&json, "\"crv\":\"%s\",", key->curve->name);
+        status = kvp_buf_append_fmt(&json, "\"crv\":\"%s\",", crv ? crv : key->curve->name);
     for (const char *m = members[key->kind]; *m && status == KVP_OK; m++) {
         kvp_buf_clear(&number);
         status = kvp_engine_public(key, *m, &number);

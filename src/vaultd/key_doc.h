@@ -50,8 +50,9 @@ const char *kvp_key_default_ops(kvp_engine_kind kind);
 /** Whether @record's key_ops has @word. */
 bool kvp_key_has_op(const kvp_key_record *record, const char *word);
 
-/** The members of the JWK that are public, as JSON text in a new string; NULL on failure. */
-char *kvp_key_public_json(const kvp_engine_key *key) KVP_WARN_UNUSED;
+/** The members of the JWK that are public, as JSON text in a new string; NULL on failure. @crv:
+ * another name of the key's curve than the usual one, or NULL. */
+char *kvp_key_public_json(const kvp_engine_key *key, const char *crv) KVP_WARN_UNUSED;
 
 /** Read a private JWK (wire reference, section 4.2) into an engine key. False after refusing. */
 bool kvp_jwk_import(kvp_exchange *ex, const json_t *jwk, kvp_engine_kind kind,

@@ -2,11 +2,14 @@
 /* Keys as documents: create, import, get, update (wire reference, section 4). */
 #include "vaultd/key_doc.h"
 #include "vaultd/routes.h"
+#include "vaultd/token_hsm.h"
 
 #include "base/alloc.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define EXCHANGE_KEY_LIFE_S 172800
 
 /* The defaults of a new version. */
 static void record_init(kvp_exchange *ex, kvp_key_record *record)
@@ -75,8 +78,8 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
 
     record->bits = key->bits;
     record->in_token = key->in_token != NULL;
-    kvp_free(record->public_json);
-    record->public_json = kvp_key_public_json(key);
+    if (!record->public_json)
+        record->public_json = kvp_key_public_json(key, NULL);
     if (!record->ops_json)
         record->ops_json = kvp_strdup(kvp_key_default_ops(key->kind));
     if (!record->public_json || !record->ops_json || kvp_ident_version(record->version) != KVP_OK)
@@ -89,6 +92,8 @@ kvp_status kvp_key_store_version(const kvp_daemon *daemon, const kvp_vault_info 
     kvp_buf_clear(&material);
     if (status == KVP_OK)
         kvp_key_cache_put(daemon->cache, record->row, key);
+    else /* nothing names what the token was given for it */
+        kvp_token_discard(key);
     return status;
 }
 
@@ -149,7 +154,8 @@ static bool generate_ec(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret
     return kvp_engine_generate_ec(curve, ret_key, reterr) == KVP_OK;
 }
 
-static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *reterr)
+static bool generate_oct(kvp_exchange *ex, kvp_token *token, kvp_engine_key **ret_key,
+                         kvp_error *reterr)
 {
     json_int_t bits = 256;
 
@@ -157,7 +163,10 @@ static bool generate_oct(kvp_exchange *ex, kvp_engine_key **ret_key, kvp_error *
         return false;
     bool aes = bits == 128 || bits == 192 || bits == 256;
     bool hmac = (bits == 384 || bits == 512) && kvp_exchange_since(ex, "7.6-preview.1");
-    return kvp_engine_generate_oct(aes || hmac ? (unsigned)bits : 0, ret_key, reterr) == KVP_OK;
+    unsigned size = aes || hmac ? (unsigned)bits : 0;
+    if (token)
+        return kvp_token_generate_oct(token, size, ret_key, reterr) == KVP_OK;
+    return kvp_engine_generate_oct(size, ret_key, reterr) == KVP_OK;
 }
 
 /* A size that is none is refused later, for what it is. */
@@ -166,6 +175,24 @@ static bool throttle_creation(kvp_exchange *ex, const char *kty)
     json_int_t bits = json_integer_value(json_object_get(ex->json, "key_size"));
 
     return kvp_throttle_key(ex, kty, bits > 0 && bits < 100000 ? (unsigned)bits : 2048, true);
+}
+
+/* What a request for a new key leaves open. A vault's key exchange key ends after two days, and a
+ * new symmetric key may do all that there is (both recorded). False without memory, after refusing.
+ */
+static bool complete_record(kvp_exchange *ex, kvp_engine_kind kind, kvp_key_record *record)
+{
+    static const char all_ops[] = "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\",\"sign\","
+                                  "\"verify\",\"deriveKey\"]";
+
+    if (!record->ops_json && kind == KVP_ENGINE_OCT && !(record->ops_json = kvp_strdup(all_ops))) {
+        kvp_refuse(ex, KVP_REFUSE_INTERNAL);
+        return false;
+    }
+    if (!kvp_exchange_is_hsm(ex) && record->expires == KVP_TIME_NONE && record->ops_json &&
+        kvp_key_has_op(record, "import"))
+        record->expires = record->created + EXCHANGE_KEY_LIFE_S;
+    return true;
 }
 
 void kvp_keys_create(kvp_exchange *ex)
@@ -182,13 +209,14 @@ void kvp_keys_create(kvp_exchange *ex)
         !kvp_key_read_ops(ex, ex->json, &record, &fields) ||
         !kvp_key_read_attributes(ex, ex->json, &record, &fields) ||
         !kvp_key_read_tags(ex, ex->json, &record, &fields) ||
-        !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
+        !kvp_key_read_policy(ex, ex->json, &record, &fields) ||
+        !complete_record(ex, kind, &record) || !name_is_free(ex) ||
         !throttle_creation(ex, record.kty))
         return;
     kvp_token *home = home_of(ex, record.kty);
     bool made = kind == KVP_ENGINE_RSA  ? generate_rsa(ex, home, &key, &error)
                 : kind == KVP_ENGINE_EC ? generate_ec(ex, home, &key, &error)
-                                        : generate_oct(ex, &key, &error);
+                                        : generate_oct(ex, home, &key, &error);
     if (made)
         kvp_key_add_version(ex, owner, key);
     else if (error.status == KVP_ERR_INVALID)
@@ -237,8 +265,12 @@ void kvp_keys_import(kvp_exchange *ex)
         !kvp_key_read_policy(ex, ex->json, &record, &fields) || !name_is_free(ex) ||
         !kvp_jwk_import(ex, jwk, kind, &key) || !kvp_throttle_key(ex, record.kty, key->bits, true))
         return;
-    if (kind != KVP_ENGINE_OCT && home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
+    if (home_of(ex, record.kty) && !move_home(ex, record.kty, &key))
         return;
+    /* The curve keeps the name it came with, be it the old one (recorded). */
+    if (kind == KVP_ENGINE_EC)
+        record.public_json =
+            kvp_key_public_json(key, json_string_value(json_object_get(jwk, "crv")));
     kvp_key_add_version(ex, owner, key);
 }
 

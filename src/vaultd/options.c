@@ -11,7 +11,8 @@
 
 const char kvp_options_usage[] =
     "usage: keyvaultd --data DIR [--listen HOST:PORT] [--kind vault|managed-hsm]\n"
-    "                 [--token-lifetime SECONDS] [--throttle] [--allow-faults]\n"
+    "                 [--token-lifetime SECONDS] [--certificate-delay SECONDS]\n"
+    "                 [--throttle] [--allow-faults]\n"
     "                 [--hsm-module MODULE --hsm-pin-file FILE [--hsm-token LABEL]]\n"
     "                 [--imds HOST:PORT --identity PRINCIPAL...]\n"
     "       keyvaultd --data DIR NOUN VERB ... (keyvaultd NOUN --help tells more)\n"
@@ -25,6 +26,7 @@ const char kvp_options_usage[] =
     "  --listen HOST:PORT         where to serve\n"
     "  --kind vault|managed-hsm   what a new directory's first vault is\n"
     "  --token-lifetime SECONDS   of access tokens\n"
+    "  --certificate-delay SECONDS  how long the service's own issuer takes (default: 0)\n"
     "  --throttle                 keep to the service's published limits of requests\n"
     "  --allow-faults             let an administrator order faults (POST /.faults), for tests\n"
     "  --hsm-module MODULE        keep the private halves of -HSM keys in a PKCS#11 token\n"
@@ -40,6 +42,7 @@ enum {
     OPT_DATA = 256,
     OPT_LISTEN,
     OPT_LIFETIME,
+    OPT_DELAY,
     OPT_IMDS,
     OPT_IDENTITY,
     OPT_FAULTS,
@@ -70,12 +73,15 @@ const kvp_option_row kvp_option_rows[KVP_OPTION_COUNT] = {
     [KVP_OPTION_CONTENT_TYPE] = { "content-type", "TYPE" },
     [KVP_OPTION_FORCE] = { "force", NULL },
     [KVP_OPTION_FOLLOW] = { "follow", NULL },
+    [KVP_OPTION_RECOVERY_LEVEL] = { "recovery-level", "LEVEL" },
+    [KVP_OPTION_RECOVERABLE_DAYS] = { "recoverable-days", "DAYS" },
 };
 
 static const struct option own_options[] = {
     { "data", required_argument, NULL, OPT_DATA },
     { "listen", required_argument, NULL, OPT_LISTEN },
     { "token-lifetime", required_argument, NULL, OPT_LIFETIME },
+    { "certificate-delay", required_argument, NULL, OPT_DELAY },
     { "imds", required_argument, NULL, OPT_IMDS },
     { "identity", required_argument, NULL, OPT_IDENTITY },
     { "allow-faults", no_argument, NULL, OPT_FAULTS },
@@ -100,16 +106,18 @@ static kvp_status set_kind(kvp_options *o, const char *value, kvp_error *reterr)
                          value);
 }
 
-static kvp_status set_lifetime(kvp_options *o, const char *value, kvp_error *reterr)
+/* A number of seconds from @least to @most. */
+static kvp_status set_seconds(int *ret, const char *name, const char *value, long least, long most,
+                              kvp_error *reterr)
 {
     char *end;
 
     errno = 0;
     long seconds = strtol(value, &end, 10);
-    if (errno || end == value || *end || seconds < 1 || seconds > 31536000)
-        return kvp_error_set(reterr, KVP_ERR_INVALID,
-                             "--token-lifetime is 1 to 31536000 seconds, not '%s'", value);
-    o->token_lifetime_s = (int)seconds;
+    if (errno || end == value || *end || seconds < least || seconds > most)
+        return kvp_error_set(reterr, KVP_ERR_INVALID, "--%s is %ld to %ld seconds, not '%s'", name,
+                             least, most, value);
+    *ret = (int)seconds;
     return KVP_OK;
 }
 
@@ -137,7 +145,9 @@ static kvp_status set_option(kvp_options *o, int option, const char *value, kvp_
         o->listen = value;
         return KVP_OK;
     case OPT_LIFETIME:
-        return set_lifetime(o, value, reterr);
+        return set_seconds(&o->token_lifetime_s, "token-lifetime", value, 1, 31536000, reterr);
+    case OPT_DELAY:
+        return set_seconds(&o->certificate_delay_s, "certificate-delay", value, 0, 86400, reterr);
     case OPT_IMDS:
         o->imds = value;
         return KVP_OK;

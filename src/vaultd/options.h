@@ -27,6 +27,8 @@ typedef enum kvp_option {
     KVP_OPTION_CONTENT_TYPE,
     KVP_OPTION_FORCE,  /**< a flag */
     KVP_OPTION_FOLLOW, /**< a flag */
+    KVP_OPTION_RECOVERY_LEVEL,
+    KVP_OPTION_RECOVERABLE_DAYS,
     KVP_OPTION_COUNT
 } kvp_option;
 #define KVP_IDENTITIES_MAX 8
@@ -44,6 +46,7 @@ typedef struct kvp_options {
     bool kind_given;
     kvp_vault_kind kind;
     int token_lifetime_s;
+    int certificate_delay_s; /**< how long a self-signed certificate stays in progress */
     const char *roles[KVP_OPTIONS_ROLES_MAX + 1]; /**< ended by NULL */
     size_t role_count;
     const char *values[KVP_OPTION_COUNT]; /**< NULL = not given; a flag that was given is "" */

@@ -221,6 +221,10 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
     [KVP_REFUSE_ATTESTATION] = { 403, "Forbidden", "AccessDenied",
                                  "Target environment attestation statement cannot be verified.",
                                  NULL, NULL, 0 },
+    [KVP_REFUSE_PURGE_PROTECTED] = FORBIDDEN(
+        NULL, "Operation \"purge\" is not allowed because purge protection is enabled for this "
+              "vault. Key Vault service will automatically purge it after the retention period has "
+              "passed.\r\nVault: {1};location=local"),
     [KVP_REFUSE_THROTTLED] = { 429, "Throttled", NULL,
                                "Request was not processed because too many requests were received. "
                                "Reason: VaultRequestTypeLimitReached",

@@ -96,6 +96,9 @@ kvp_status kvp_store_open(const char *path, kvp_store **ret_store, kvp_error *re
         kvp_error_prefix(reterr, "%s: ", path);
         return status;
     }
+    store->recent = kvp_recent_new(store->writer->db);
+    if (!store->recent)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "store");
     *ret_store = KVP_STEAL(store);
     return KVP_OK;
 }
@@ -109,6 +112,7 @@ void kvp_store_close(kvp_store *store)
         conn_free(store->idle);
         store->idle = next;
     }
+    kvp_recent_free(store->recent);
     conn_free(store->writer);
     kvp_lock_clear(&store->write_lock);
     kvp_lock_clear(&store->pool_lock);
@@ -233,10 +237,11 @@ kvp_status kvp_store_initialise(kvp_store *store, const kvp_seal *seal, const kv
         status = kvp_store_begin(store, &conn, reterr);
     if (status == KVP_OK) {
         kvp_vault_info made = *info;
+        int64_t row = 0;
         status = kvp_store_vault_insert(conn, info, check.data, check.len, reterr);
         made.id = sqlite3_last_insert_rowid(conn->db);
         if (status == KVP_OK)
-            status = kvp_store_principal_insert(conn, &made, first, roles, "/", reterr);
+            status = kvp_store_principal_insert(conn, &made, first, roles, "/", &row, reterr);
         status = kvp_store_end(store, status, reterr);
     }
     kvp_buf_clear(&check);

@@ -31,7 +31,7 @@ void kvp_certificate_page_clear(kvp_certificate_page *page)
     *page = (kvp_certificate_page){ NULL, 0, false };
 }
 
-static kvp_status read_record(sqlite3_stmt *stmt, kvp_certificate_record *ret, kvp_error *reterr)
+static kvp_status read_record(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
 {
     kvp_certificate_record record = { .row = sqlite3_column_int64(stmt, 0),
                                       .policy_created = sqlite3_column_int64(stmt, 6),
@@ -58,70 +58,45 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_certificate_record *ret, k
         kvp_certificate_record_clear(&record);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "certificate");
     }
-    *ret = record;
+    *(kvp_certificate_record *)ret = record;
     return KVP_OK;
 }
+
+static void clear_record(void *record)
+{
+    kvp_certificate_record_clear(record);
+}
+
+static const kvp_store_rows rows = { "certificate", sizeof(kvp_certificate_record), read_record,
+                                     clear_record };
 
 kvp_status kvp_store_certificate_get(kvp_store *store, const kvp_vault_info *vault,
                                      const char *name, const char *version, kvp_key_state state,
                                      kvp_certificate_record *ret, kvp_error *reterr)
 {
-    static const char of_version[] =
-        "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2 AND v.version = ?3"
-        " AND (c.deleted IS NOT NULL) = ?4";
+    static const char of_version[] = "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2"
+                                     " AND (c.deleted IS NOT NULL) = ?3 AND v.version = ?4";
     static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE c.vault = ?1 AND c.name = ?2"
-                                     " AND (c.deleted IS NOT NULL) = ?4";
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
-
-    if (!conn)
-        return KVP_ERR_IO;
+                                     " AND (c.deleted IS NOT NULL) = ?3";
     bool versioned = version && *version;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn, versioned ? of_version : of_current, reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        if (versioned)
-            sqlite3_bind_text(stmt, 3, version, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, state == KVP_KEY_DELETED);
-        int rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW)
-            status = read_record(stmt, ret, reterr);
-        else if (rc == SQLITE_DONE)
-            status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no such certificate");
-        else
-            status = kvp_store_failed(conn, reterr, "reading");
-        sqlite3_reset(stmt);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED),
+                                       KVP_STORE_TEXT(version) };
+
+    return kvp_store_read_one(store, &rows, versioned ? of_version : of_current, values,
+                              versioned ? 4 : 3, ret, reterr);
 }
 
-static kvp_status read_page(kvp_store_conn *conn, sqlite3_stmt *stmt, size_t limit,
-                            kvp_certificate_page *ret_page, kvp_error *reterr)
+static kvp_status read_page(kvp_store *store, const char *sql, const kvp_store_value *values,
+                            size_t count, size_t limit, kvp_certificate_page *ret_page,
+                            kvp_error *reterr)
 {
-    kvp_certificate_page page = { kvp_calloc(limit, sizeof(kvp_certificate_record)), 0, false };
-    kvp_status status = page.items ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "list");
-    int rc = SQLITE_DONE;
+    kvp_store_list list;
+    kvp_status status = kvp_store_read_many(store, &rows, sql, values, count, limit, &list, reterr);
 
-    while (status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (page.count == limit) {
-            page.more = true;
-            rc = SQLITE_DONE;
-            break;
-        }
-        status = read_record(stmt, &page.items[page.count], reterr);
-        page.count += status == KVP_OK;
-    }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = kvp_store_failed(conn, reterr, "reading");
-    sqlite3_reset(stmt);
-    if (status != KVP_OK) {
-        kvp_certificate_page_clear(&page);
-        return status;
-    }
-    *ret_page = page;
-    return KVP_OK;
+    if (status == KVP_OK)
+        *ret_page = (kvp_certificate_page){ list.items, list.count, list.more };
+    return status;
 }
 
 kvp_status kvp_store_certificate_list(kvp_store *store, const kvp_vault_info *vault,
@@ -129,53 +104,29 @@ kvp_status kvp_store_certificate_list(kvp_store *store, const kvp_vault_info *va
                                       size_t limit, kvp_certificate_page *ret_page,
                                       kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(after),
+                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED),
+                                       KVP_STORE_NUMBER(pending) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT " COLUMNS CURRENT "WHERE c.vault = ?1 AND c.name > ?2"
-                          " AND (c.deleted IS NOT NULL) = ?3"
-                          " AND (?4 OR v.der IS NOT NULL) ORDER BY c.name LIMIT ?5",
-                          reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 3, state == KVP_KEY_DELETED);
-        sqlite3_bind_int(stmt, 4, pending);
-        sqlite3_bind_int64(stmt, 5, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return read_page(store,
+                     "SELECT " COLUMNS CURRENT "WHERE c.vault = ?1 AND c.name > ?2"
+                     " AND (c.deleted IS NOT NULL) = ?3"
+                     " AND (?4 OR v.der IS NOT NULL) ORDER BY c.name LIMIT ?5",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }
 
 kvp_status kvp_store_certificate_versions(kvp_store *store, const kvp_vault_info *vault,
                                           const char *name, const char *after, size_t limit,
                                           kvp_certificate_page *ret_page, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_TEXT(after) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2 AND c.deleted IS NULL"
-        " AND v.der IS NOT NULL"
-        " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
-        reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 3, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 4, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return read_page(store,
+                     "SELECT " COLUMNS TABLES "WHERE c.vault = ?1 AND c.name = ?2"
+                     " AND c.deleted IS NULL AND v.der IS NOT NULL"
+                     " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }
 
 kvp_status kvp_store_certificate_update(kvp_store *store, const kvp_vault_info *vault,
@@ -220,24 +171,12 @@ kvp_status kvp_store_certificate_update(kvp_store *store, const kvp_vault_info *
 kvp_status kvp_store_certificate_set_policy(kvp_store *store, const kvp_vault_info *vault,
                                             const kvp_certificate_record *record, kvp_error *reterr)
 {
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(record->name),
+                                       KVP_STORE_TEXT(record->policy_json),
+                                       KVP_STORE_NUMBER(record->policy_updated) };
 
-    if (status != KVP_OK)
-        return status;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "UPDATE certificates SET policy = ?3, policy_updated = ?4"
-                          " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL",
-                          reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, record->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, record->policy_json, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, record->policy_updated);
-    status = kvp_store_run(conn, stmt, reterr);
-    if (status == KVP_OK && sqlite3_changes(conn->db) == 0)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no such certificate");
-    return kvp_store_end(store, status, reterr);
+    return kvp_store_change(store,
+                            "UPDATE certificates SET policy = ?3, policy_updated = ?4"
+                            " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL",
+                            values, KVP_ARRAY_LEN(values), "certificate", reterr);
 }

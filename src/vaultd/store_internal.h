@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "vaultd/store.h"
+#include "vaultd/store_recent.h"
 
 #include <sqlite3.h>
 
@@ -30,6 +31,7 @@ struct kvp_store {
     kvp_lock pool_lock; /**< held only to take and give back */
     kvp_store_conn *idle;
     KVP_GUARDED_BY(pool_lock)
+    kvp_recent *recent; /**< of the writer's connection */
     kvp_seal seal; /**< written once, before threads start */
     bool unlocked;
 };
@@ -50,6 +52,50 @@ kvp_status kvp_store_run(kvp_store_conn *conn, sqlite3_stmt *stmt, kvp_error *re
 /** KVP_ERR_IO with SQLite's words. */
 kvp_status kvp_store_failed(kvp_store_conn *conn, kvp_error *reterr, const char *what);
 
+/* --- store_rows.c ---------------------------------------------------------------------------- */
+
+/** A value of a statement, bound in order: ?1 is the first. */
+typedef struct kvp_store_value {
+    bool is_text;
+    const char *text; /**< NULL becomes SQL's */
+    int64_t number;
+} kvp_store_value;
+#define KVP_STORE_TEXT(value)                                                                      \
+    {                                                                                              \
+        .is_text = true, .text = (value)                                                           \
+    }
+#define KVP_STORE_NUMBER(value)                                                                    \
+    {                                                                                              \
+        .number = (value)                                                                          \
+    }
+
+/** How the rows of a query become structures. */
+typedef struct kvp_store_rows {
+    const char *what; /**< of which there is none, in messages */
+    size_t size;
+    kvp_status (*read)(sqlite3_stmt *stmt, void *ret, kvp_error *reterr); /**< fills all of *ret */
+    void (*clear)(void *item);                                            /**< NULL: owns nothing */
+} kvp_store_rows;
+
+typedef struct kvp_store_list {
+    void *items; /**< owned (kvp_free), NULL when there are none */
+    size_t count;
+    bool more; /**< there are more than the limit */
+} kvp_store_list;
+
+/** The row that a query finds. KVP_ERR_NOT_FOUND. */
+kvp_status kvp_store_read_one(kvp_store *store, const kvp_store_rows *rows, const char *sql,
+                              const kvp_store_value *values, size_t count, void *ret,
+                              kvp_error *reterr);
+/** The rows it finds: at most @limit, for which the query has the value after the last; 0: all. */
+kvp_status kvp_store_read_many(kvp_store *store, const kvp_store_rows *rows, const char *sql,
+                               const kvp_store_value *values, size_t count, size_t limit,
+                               kvp_store_list *ret, kvp_error *reterr);
+/** A transaction of one statement; when @missing is set, one that changes nothing is
+ * KVP_ERR_NOT_FOUND. */
+kvp_status kvp_store_change(kvp_store *store, const char *sql, const kvp_store_value *values,
+                            size_t count, const char *missing, kvp_error *reterr);
+
 /** A column as text, never NULL; valid until the next step. */
 const char *kvp_store_text(sqlite3_stmt *stmt, int column);
 /** Copy a text column into a fixed array. */
@@ -64,6 +110,12 @@ bool kvp_store_copy_text(sqlite3_stmt *stmt, int column, char **dst);
 kvp_status kvp_store_key_seal(kvp_store *store, const kvp_vault_info *vault,
                               const kvp_key_record *record, const void *material, size_t len,
                               kvp_buf *ret, kvp_error *reterr);
+/** Inside a transaction: the row of a new name; a version of it, which becomes the current one. */
+kvp_status kvp_store_key_insert_name(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                     const kvp_key_record *record, int64_t *ret_id,
+                                     kvp_error *reterr);
+kvp_status kvp_store_key_insert_version(kvp_store_conn *conn, int64_t key, kvp_key_record *record,
+                                        const kvp_buf *sealed, kvp_error *reterr);
 /** Inside a transaction: kvp_store_key_add without sealing. */
 kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                 kvp_key_record *record, const kvp_buf *sealed, kvp_error *reterr);
@@ -71,7 +123,10 @@ kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vaul
 /** Inside a transaction: the row of one principal, and its roles (ended by NULL) at @scope. */
 kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                       const kvp_principal *principal, const char *const *roles,
-                                      const char *scope, kvp_error *reterr);
+                                      const char *scope, int64_t *ret_row, kvp_error *reterr);
+/** Inside a transaction. */
+kvp_status kvp_store_credential_insert(kvp_store_conn *conn, int64_t principal,
+                                       const kvp_credential *credential, kvp_error *reterr);
 /** Inside a transaction. KVP_ERR_REFUSED: there is one of that id, or the same under another. */
 kvp_status kvp_store_assignment_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                        const kvp_assignment *assignment, kvp_error *reterr);

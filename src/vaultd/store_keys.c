@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys and their versions: rows, and the sealing of their private half. */
-#include "vaultd/store_internal.h"
+#include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
-#include "vaultd/store_objects.h"
-#include "vaultd/store_rotation.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +12,7 @@
     " v.exportable, v.id = k.current, v.not_before, v.expires, v.created, v.updated, k.deleted,"   \
     " k.purge, k.managed, v.in_token"
 #define TABLES " FROM keys k JOIN key_versions v ON v.key = k.id "
+#define CURRENT " FROM keys k JOIN key_versions v ON v.id = k.current "
 
 void kvp_key_record_clear(kvp_key_record *record)
 {
@@ -54,7 +53,7 @@ bool kvp_store_copy_text(sqlite3_stmt *stmt, int column, char **dst)
     return *dst != NULL;
 }
 
-static kvp_status read_record(sqlite3_stmt *stmt, kvp_key_record *ret, kvp_error *reterr)
+static kvp_status read_record(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
 {
     kvp_key_record record = { .row = sqlite3_column_int64(stmt, 0),
                               .bits = (unsigned)sqlite3_column_int(stmt, 4),
@@ -80,9 +79,16 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_key_record *ret, kvp_error
         kvp_key_record_clear(&record);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "key");
     }
-    *ret = record;
+    *(kvp_key_record *)ret = record;
     return KVP_OK;
 }
+
+static void clear_record(void *record)
+{
+    kvp_key_record_clear(record);
+}
+
+static const kvp_store_rows rows = { "key", sizeof(kvp_key_record), read_record, clear_record };
 
 /* What the sealed half is bound to: its vault, name, version, type and public numbers. */
 static char *place_of(const kvp_vault_info *vault, const kvp_key_record *record)
@@ -94,34 +100,9 @@ static char *place_of(const kvp_vault_info *vault, const kvp_key_record *record)
                         record->kty, record->public_json);
 }
 
-/* The row of a name: its id, stored spelling and whether it is deleted. KVP_ERR_NOT_FOUND. */
-static kvp_status find_key(kvp_store_conn *conn, const kvp_vault_info *vault, const char *name,
-                           int64_t *ret_id, kvp_key_record *record, bool *ret_deleted,
-                           bool *ret_managed, kvp_error *reterr)
-{
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "SELECT id, name, deleted, managed FROM keys WHERE vault = ?1 AND name = ?2", reterr);
-    kvp_status status = KVP_OK;
-
-    if (!stmt)
-        return KVP_ERR_IO;
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_TRANSIENT);
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW) {
-        *ret_id = sqlite3_column_int64(stmt, 0);
-        *ret_deleted = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
-        *ret_managed = sqlite3_column_int(stmt, 3) != 0;
-        kvp_store_copy(stmt, 1, record->name, sizeof(record->name));
-    } else {
-        status = rc == SQLITE_DONE ? KVP_ERR_NOT_FOUND : kvp_store_failed(conn, reterr, "reading");
-    }
-    sqlite3_reset(stmt);
-    return status;
-}
-
-static kvp_status insert_key(kvp_store_conn *conn, const kvp_vault_info *vault,
-                             const kvp_key_record *record, int64_t *ret_id, kvp_error *reterr)
+kvp_status kvp_store_key_insert_name(kvp_store_conn *conn, const kvp_vault_info *vault,
+                                     const kvp_key_record *record, int64_t *ret_id,
+                                     kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn, "INSERT INTO keys (vault, name, current, managed) VALUES (?1, ?2, 0, ?3)", reterr);
@@ -136,8 +117,8 @@ static kvp_status insert_key(kvp_store_conn *conn, const kvp_vault_info *vault,
     return status;
 }
 
-static kvp_status insert_version(kvp_store_conn *conn, int64_t key, kvp_key_record *record,
-                                 const kvp_buf *sealed, kvp_error *reterr)
+kvp_status kvp_store_key_insert_version(kvp_store_conn *conn, int64_t key, kvp_key_record *record,
+                                        const kvp_buf *sealed, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
@@ -197,19 +178,36 @@ kvp_status kvp_store_key_seal(kvp_store *store, const kvp_vault_info *vault,
 kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                 kvp_key_record *record, const kvp_buf *sealed, kvp_error *reterr)
 {
-    bool deleted = false, managed = false;
+    kvp_object_state found = { .name = "" };
     int64_t key = 0;
     kvp_status status =
-        find_key(conn, vault, record->name, &key, record, &deleted, &managed, reterr);
+        kvp_store_object_find(conn, vault, KVP_OBJECT_KEY, record->name, &key, &found, reterr);
 
-    if (status == KVP_OK && deleted)
+    if (status == KVP_OK)
+        memcpy(record->name, found.name, sizeof(record->name));
+    if (status == KVP_OK && found.deleted)
         return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is deleted", record->name);
-    if (status == KVP_OK && managed != record->managed)
+    if (status == KVP_OK && found.managed != record->managed)
         return kvp_error_set(reterr, KVP_ERR_UNSUPPORTED, "%s %s a certificate", record->name,
-                             managed ? "belongs to" : "does not belong to");
+                             found.managed ? "belongs to" : "does not belong to");
     if (status == KVP_ERR_NOT_FOUND)
-        status = insert_key(conn, vault, record, &key, reterr);
-    return status == KVP_OK ? insert_version(conn, key, record, sealed, reterr) : status;
+        status = kvp_store_key_insert_name(conn, vault, record, &key, reterr);
+    return status == KVP_OK ? kvp_store_key_insert_version(conn, key, record, sealed, reterr)
+                            : status;
+}
+
+/* The material of a version in a token is a reference, no secret: it goes when the version goes. */
+static kvp_status make_disposable(kvp_store_conn *conn, const kvp_key_record *record,
+                                  const void *material, size_t len, kvp_error *reterr)
+{
+    sqlite3_stmt *stmt =
+        kvp_store_prepare(conn, "UPDATE key_versions SET disposable = ?2 WHERE id = ?1", reterr);
+
+    if (!stmt)
+        return KVP_ERR_IO;
+    sqlite3_bind_int64(stmt, 1, record->row);
+    sqlite3_bind_blob(stmt, 2, material, (int)len, SQLITE_STATIC);
+    return kvp_store_run(conn, stmt, reterr);
 }
 
 kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_key_record *record,
@@ -222,112 +220,13 @@ kvp_status kvp_store_key_add(kvp_store *store, const kvp_vault_info *vault, kvp_
 
     if (status == KVP_OK)
         status = kvp_store_begin(store, &conn, reterr);
-    if (status == KVP_OK)
-        status = kvp_store_end(store, kvp_store_key_insert(conn, vault, record, &sealed, reterr),
-                               reterr);
+    if (status == KVP_OK) {
+        status = kvp_store_key_insert(conn, vault, record, &sealed, reterr);
+        if (status == KVP_OK && record->in_token)
+            status = make_disposable(conn, record, material, len, reterr);
+        status = kvp_store_end(store, status, reterr);
+    }
     kvp_buf_clear(&sealed);
-    return status;
-}
-
-/* Seal the private half of each copy; the result is in the order of @copies. */
-static kvp_status seal_copies(const kvp_store *store, const kvp_vault_info *vault,
-                              const kvp_key_copy *copies, size_t count, kvp_buf *sealed,
-                              kvp_error *reterr)
-{
-    kvp_status status = KVP_OK;
-
-    for (size_t i = 0; i < count && status == KVP_OK; i++) {
-        char *place = place_of(vault, &copies[i].record);
-        sealed[i] = (kvp_buf)KVP_BUF_INIT(0);
-        status = place ? kvp_store_seal(store, place, copies[i].material.data,
-                                        copies[i].material.len, &sealed[i], reterr)
-                       : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "restoring");
-        kvp_free(place);
-    }
-    return status;
-}
-
-static kvp_status insert_policy(kvp_store_conn *conn, int64_t key,
-                                const kvp_rotation_policy *policy, kvp_error *reterr)
-{
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "INSERT INTO rotation_policies VALUES (?1, ?2, ?3, ?4, ?5)", reterr);
-
-    if (!stmt)
-        return KVP_ERR_IO;
-    sqlite3_bind_int64(stmt, 1, key);
-    sqlite3_bind_text(stmt, 2, policy->actions_json, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, policy->expiry, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(stmt, 4, policy->created);
-    sqlite3_bind_int64(stmt, 5, policy->updated);
-    return kvp_store_run(conn, stmt, reterr);
-}
-
-/* The rows of a restored key; the current version goes last, since the last one inserted is it. */
-static kvp_status insert_copies(kvp_store_conn *conn, const kvp_vault_info *vault,
-                                kvp_key_copy *copies, size_t count, const kvp_buf *sealed,
-                                const kvp_rotation_policy *policy, kvp_error *reterr)
-{
-    kvp_key_record found = { .row = 0 };
-    bool deleted = false, managed = false;
-    int64_t key = 0;
-    size_t current = count - 1;
-    kvp_status status =
-        find_key(conn, vault, copies[0].record.name, &key, &found, &deleted, &managed, reterr);
-
-    if (status == KVP_OK)
-        return kvp_error_set(reterr, KVP_ERR_REFUSED, "%s is there already", found.name);
-    if (status == KVP_ERR_NOT_FOUND)
-        status = insert_key(conn, vault, &copies[0].record, &key, reterr);
-    for (size_t i = 0; i < count; i++) {
-        if (copies[i].record.current)
-            current = i;
-    }
-    for (size_t i = 0; i < count && status == KVP_OK; i++) {
-        if (i != current)
-            status = insert_version(conn, key, &copies[i].record, &sealed[i], reterr);
-    }
-    if (status == KVP_OK)
-        status = insert_version(conn, key, &copies[current].record, &sealed[current], reterr);
-    if (status == KVP_OK && policy)
-        status = insert_policy(conn, key, policy, reterr);
-    return status;
-}
-
-kvp_status kvp_store_key_restore(kvp_store *store, const kvp_vault_info *vault,
-                                 kvp_key_copy *copies, size_t count,
-                                 const kvp_rotation_policy *policy, kvp_error *reterr)
-{
-    kvp_store_conn *conn = NULL;
-    kvp_buf *sealed = count ? kvp_calloc(count, sizeof(*sealed)) : NULL;
-    kvp_status status = sealed ? seal_copies(store, vault, copies, count, sealed, reterr)
-                               : kvp_error_set(reterr, KVP_ERR_INVALID, "nothing to restore");
-
-    if (status == KVP_OK)
-        status = kvp_store_begin(store, &conn, reterr);
-    if (status == KVP_OK)
-        status = kvp_store_end(
-            store, insert_copies(conn, vault, copies, count, sealed, policy, reterr), reterr);
-    for (size_t i = 0; sealed && i < count; i++)
-        kvp_buf_clear(&sealed[i]);
-    kvp_free(sealed);
-    return status;
-}
-
-/* Step @stmt once and read the record it found. */
-static kvp_status read_one(kvp_store_conn *conn, sqlite3_stmt *stmt, kvp_key_record *ret,
-                           kvp_error *reterr)
-{
-    int rc = sqlite3_step(stmt);
-    kvp_status status;
-
-    if (rc == SQLITE_ROW)
-        status = read_record(stmt, ret, reterr);
-    else if (rc == SQLITE_DONE)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no such key");
-    else
-        status = kvp_store_failed(conn, reterr, "reading");
-    sqlite3_reset(stmt);
     return status;
 }
 
@@ -335,28 +234,22 @@ kvp_status kvp_store_key_get(kvp_store *store, const kvp_vault_info *vault, cons
                              const char *version, kvp_key_state state, kvp_key_record *ret,
                              kvp_error *reterr)
 {
-    static const char of_version[] =
-        "SELECT " COLUMNS TABLES "WHERE k.vault = ?1 AND k.name = ?2 AND v.version = ?3"
-        " AND (k.deleted IS NOT NULL) = ?4";
-    static const char of_current[] =
-        "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
-        " WHERE k.vault = ?1 AND k.name = ?2 AND (k.deleted IS NOT NULL) = ?4";
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    static const char of_version[] = "SELECT " COLUMNS TABLES "WHERE k.vault = ?1 AND k.name = ?2"
+                                     " AND (k.deleted IS NOT NULL) = ?3 AND v.version = ?4";
+    static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE k.vault = ?1 AND k.name = ?2"
+                                     " AND (k.deleted IS NOT NULL) = ?3";
+    bool live = state == KVP_KEY_LIVE;
+    bool versioned = version && *version;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_NUMBER(!live), KVP_STORE_TEXT(version) };
+    kvp_stamp stamp;
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn, version && *version ? of_version : of_current, reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        if (version && *version)
-            sqlite3_bind_text(stmt, 3, version, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, state == KVP_KEY_DELETED);
-        status = read_one(conn, stmt, ret, reterr);
-    }
-    kvp_store_give(store, conn);
+    if (live && kvp_recent_key(store->recent, vault, name, version, &stamp, ret))
+        return KVP_OK;
+    kvp_status status = kvp_store_read_one(store, &rows, versioned ? of_version : of_current,
+                                           values, versioned ? 4 : 3, ret, reterr);
+    if (live && status == KVP_OK)
+        kvp_recent_keep_key(store->recent, vault, name, version, &stamp, ret);
     return status;
 }
 
@@ -425,156 +318,39 @@ kvp_status kvp_store_key_update(kvp_store *store, const kvp_vault_info *vault,
     return kvp_store_end(store, status, reterr);
 }
 
-/* Read what @stmt finds, one row more than @limit telling whether a page follows. */
-static kvp_status read_page(kvp_store_conn *conn, sqlite3_stmt *stmt, size_t limit,
-                            kvp_key_page *ret_page, kvp_error *reterr)
+static kvp_status read_page(kvp_store *store, const char *sql, const kvp_store_value *values,
+                            size_t count, size_t limit, kvp_key_page *ret_page, kvp_error *reterr)
 {
-    kvp_key_page page = { kvp_calloc(limit, sizeof(kvp_key_record)), 0, limit, false };
-    kvp_status status = page.items ? KVP_OK : KVP_ERR_NO_MEMORY;
-    int rc = SQLITE_DONE;
+    kvp_store_list list;
+    kvp_status status = kvp_store_read_many(store, &rows, sql, values, count, limit, &list, reterr);
 
-    while (status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (page.count == limit) {
-            page.more = true;
-            rc = SQLITE_DONE;
-            break;
-        }
-        status = read_record(stmt, &page.items[page.count], reterr);
-        if (status == KVP_OK)
-            page.count++;
-    }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = kvp_store_failed(conn, reterr, "reading");
-    sqlite3_reset(stmt);
-    if (status != KVP_OK) {
-        kvp_key_page_clear(&page);
-        return status;
-    }
-    *ret_page = page;
-    return KVP_OK;
+    if (status == KVP_OK)
+        *ret_page = (kvp_key_page){ list.items, list.count, list.count, list.more };
+    return status;
 }
 
 kvp_status kvp_store_key_list(kvp_store *store, const kvp_vault_info *vault, kvp_key_state state,
                               const char *after, size_t limit, kvp_key_page *ret_page,
                               kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(after),
+                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT " COLUMNS " FROM keys k JOIN key_versions v ON v.id = k.current"
-                          " WHERE k.vault = ?1 AND k.name > ?2 AND (k.deleted IS NOT NULL) = ?3"
-                          " ORDER BY k.name LIMIT ?4",
-                          reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 3, state == KVP_KEY_DELETED);
-        sqlite3_bind_int64(stmt, 4, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return read_page(store,
+                     "SELECT " COLUMNS CURRENT "WHERE k.vault = ?1 AND k.name > ?2"
+                     " AND (k.deleted IS NOT NULL) = ?3 ORDER BY k.name LIMIT ?4",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }
 
 kvp_status kvp_store_key_versions(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                   const char *after, size_t limit, kvp_key_page *ret_page,
                                   kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_TEXT(after) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS TABLES "WHERE k.vault = ?1 AND k.name = ?2 AND k.deleted IS NULL"
-        " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
-        reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 3, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 4, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
-}
-
-/* A statement on one key by name, ?1 the vault and ?2 the name; no row changed is
- * KVP_ERR_NOT_FOUND. */
-static kvp_status change_key(kvp_store *store, const kvp_vault_info *vault, const char *name,
-                             const char *sql, const int64_t *times, kvp_error *reterr)
-{
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
-
-    if (status != KVP_OK)
-        return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn, sql, reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-    for (int i = 0; times && i < 2; i++)
-        sqlite3_bind_int64(stmt, 3 + i, times[i]);
-    status = kvp_store_run(conn, stmt, reterr);
-    if (status == KVP_OK && sqlite3_changes(conn->db) == 0)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no such key");
-    return kvp_store_end(store, status, reterr);
-}
-
-kvp_status kvp_store_key_delete(kvp_store *store, const kvp_vault_info *vault, const char *name,
-                                int64_t now, int64_t purge, kvp_error *reterr)
-{
-    int64_t times[2] = { now, purge };
-
-    return change_key(store, vault, name,
-                      "UPDATE keys SET deleted = ?3, purge = ?4"
-                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NULL AND managed = 0",
-                      times, reterr);
-}
-
-kvp_status kvp_store_key_recover(kvp_store *store, const kvp_vault_info *vault, const char *name,
-                                 kvp_error *reterr)
-{
-    return change_key(store, vault, name,
-                      "UPDATE keys SET deleted = NULL, purge = NULL"
-                      " WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL"
-                      " AND managed = 0",
-                      NULL, reterr);
-}
-
-kvp_status kvp_store_key_purge(kvp_store *store, const kvp_vault_info *vault, const char *name,
-                               kvp_error *reterr)
-{
-    return change_key(store, vault, name,
-                      "DELETE FROM keys WHERE vault = ?1 AND name = ?2 AND deleted IS NOT NULL"
-                      " AND managed = 0",
-                      NULL, reterr);
-}
-
-kvp_status kvp_store_purge_due(kvp_store *store, int64_t now, kvp_error *reterr)
-{
-    static const char *const sql[] = { "DELETE FROM certificates WHERE purge <= ?1",
-                                       "DELETE FROM secrets WHERE purge <= ?1",
-                                       "DELETE FROM keys WHERE purge <= ?1" };
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
-
-    if (status != KVP_OK)
-        return status;
-    for (size_t i = 0; i < KVP_ARRAY_LEN(sql) && status == KVP_OK; i++) {
-        sqlite3_stmt *stmt = kvp_store_prepare(conn, sql[i], reterr);
-        status = stmt ? KVP_OK : KVP_ERR_IO;
-        if (stmt) {
-            sqlite3_bind_int64(stmt, 1, now);
-            status = kvp_store_run(conn, stmt, reterr);
-        }
-    }
-    return kvp_store_end(store, status, reterr);
+    return read_page(store,
+                     "SELECT " COLUMNS TABLES "WHERE k.vault = ?1 AND k.name = ?2"
+                     " AND k.deleted IS NULL AND v.version > ?3 ORDER BY v.version LIMIT ?4",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }

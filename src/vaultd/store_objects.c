@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What secrets and certificates have in common: names, deletion and the way back, sealed backups.
- */
+/* What keys, secrets and certificates have in common: names, deletion and the way back, sealed
+ * backups. */
 #include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
@@ -93,10 +93,10 @@ static kvp_status change(kvp_store *store, const kvp_vault_info *vault, const ch
 #define RECOVER(table, rest)                                                                       \
     "UPDATE " table " SET deleted = NULL, purge = NULL" BY_NAME "AND deleted IS NOT NULL" rest
 #define PURGE(table, rest) "DELETE FROM " table BY_NAME "AND deleted IS NOT NULL" rest
-/* The key of a certificate is handled by what is in store_keys.c unless it comes with one. */
+/* The key and the secret of a certificate go with it, and only with it. */
 #define TRIPLE(VERB)                                                                               \
     {                                                                                              \
-        { NULL }, { VERB("secrets", " AND managed = 0"), NULL },                                   \
+        { VERB("keys", " AND managed = 0"), NULL }, { VERB("secrets", " AND managed = 0"), NULL }, \
         {                                                                                          \
             VERB("certificates", ""), VERB("keys", " AND managed = 1"),                            \
                 VERB("secrets", " AND managed = 1"), NULL                                          \
@@ -127,6 +127,45 @@ kvp_status kvp_store_object_purge(kvp_store *store, const kvp_vault_info *vault,
     static const char *const sql[KVP_OBJECT_KIND_COUNT][4] = TRIPLE(PURGE);
 
     return change(store, vault, name, sql[kind], NULL, reterr);
+}
+
+kvp_status kvp_store_key_delete(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                                int64_t now, int64_t purge, kvp_error *reterr)
+{
+    return kvp_store_object_delete(store, vault, KVP_OBJECT_KEY, name, now, purge, reterr);
+}
+
+kvp_status kvp_store_key_recover(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                                 kvp_error *reterr)
+{
+    return kvp_store_object_recover(store, vault, KVP_OBJECT_KEY, name, reterr);
+}
+
+kvp_status kvp_store_key_purge(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                               kvp_error *reterr)
+{
+    return kvp_store_object_purge(store, vault, KVP_OBJECT_KEY, name, reterr);
+}
+
+kvp_status kvp_store_purge_due(kvp_store *store, int64_t now, kvp_error *reterr)
+{
+    static const char *const sql[] = { "DELETE FROM certificates WHERE purge <= ?1",
+                                       "DELETE FROM secrets WHERE purge <= ?1",
+                                       "DELETE FROM keys WHERE purge <= ?1" };
+    kvp_store_conn *conn = NULL;
+    kvp_status status = kvp_store_begin(store, &conn, reterr);
+
+    if (status != KVP_OK)
+        return status;
+    for (size_t i = 0; i < KVP_ARRAY_LEN(sql) && status == KVP_OK; i++) {
+        sqlite3_stmt *stmt = kvp_store_prepare(conn, sql[i], reterr);
+        status = stmt ? KVP_OK : KVP_ERR_IO;
+        if (stmt) {
+            sqlite3_bind_int64(stmt, 1, now);
+            status = kvp_store_run(conn, stmt, reterr);
+        }
+    }
+    return kvp_store_end(store, status, reterr);
 }
 
 kvp_status kvp_store_seal(const kvp_store *store, const char *place, const void *plain, size_t len,

@@ -29,8 +29,8 @@ kvp_status kvp_store_object_state(kvp_store *store, const kvp_vault_info *vault,
                                   kvp_error *reterr);
 
 /**
- * Delete (@now, purge due at @purge), recover, purge a secret that belongs to no certificate, or a
- * certificate with its key and secret. KVP_ERR_NOT_FOUND.
+ * Delete (@now, purge due at @purge), recover, purge a key or secret that belongs to no
+ * certificate, or a certificate with its key and secret. KVP_ERR_NOT_FOUND.
  */
 kvp_status kvp_store_object_delete(kvp_store *store, const kvp_vault_info *vault,
                                    kvp_object_kind kind, const char *name, int64_t now,
@@ -214,12 +214,24 @@ kvp_status kvp_store_operation_get(kvp_store *store, const kvp_vault_info *vault
 /** Unseal the key that waits for the merge. KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_operation_key(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                    kvp_buf *ret, kvp_error *reterr);
-/** Remember that cancellation was requested; what was in progress is cancelled. KVP_ERR_NOT_FOUND.
- */
+/** Remember whether cancellation was requested; @at_once: what was in progress is cancelled by it.
+ * KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_operation_cancel(kvp_store *store, const kvp_vault_info *vault,
-                                      const char *name, bool cancelled, kvp_error *reterr);
+                                      const char *name, bool cancelled, bool at_once,
+                                      kvp_error *reterr);
 kvp_status kvp_store_operation_delete(kvp_store *store, const kvp_vault_info *vault,
                                       const char *name, kvp_error *reterr);
+
+/** A live certificate whose operation is in progress with our own issuer. */
+typedef struct kvp_operation_entry {
+    int64_t row; /**< 0 = begin with the first */
+    int64_t vault;
+    char name[KVP_NAME_MAX + 1];
+} kvp_operation_entry;
+/** The next one, in all vaults, that was begun at @begun or before. KVP_ERR_NOT_FOUND at the end.
+ */
+kvp_status kvp_store_operation_due(kvp_store *store, int64_t begun, kvp_operation_entry *entry,
+                                   kvp_error *reterr);
 
 /* --- issuers and contacts -------------------------------------------------------------------- */
 

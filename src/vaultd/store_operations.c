@@ -91,10 +91,14 @@ static kvp_status change(kvp_store *store, const char *sql, const kvp_vault_info
     " (SELECT id FROM certificates WHERE vault = ?1 AND name = ?2 AND deleted IS NULL)"
 
 kvp_status kvp_store_operation_cancel(kvp_store *store, const kvp_vault_info *vault,
-                                      const char *name, bool cancelled, kvp_error *reterr)
+                                      const char *name, bool cancelled, bool at_once,
+                                      kvp_error *reterr)
 {
     if (!cancelled)
         return change(store, "UPDATE certificate_operations SET cancelled = 0" OF_NAME, vault, name,
+                      reterr);
+    if (!at_once)
+        return change(store, "UPDATE certificate_operations SET cancelled = 1" OF_NAME, vault, name,
                       reterr);
     return change(store,
                   "UPDATE certificate_operations SET cancelled = 1,"
@@ -107,4 +111,30 @@ kvp_status kvp_store_operation_delete(kvp_store *store, const kvp_vault_info *va
                                       const char *name, kvp_error *reterr)
 {
     return change(store, "DELETE FROM certificate_operations" OF_NAME, vault, name, reterr);
+}
+
+static kvp_status read_entry(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
+{
+    kvp_operation_entry *entry = ret;
+
+    (void)reterr;
+    entry->row = sqlite3_column_int64(stmt, 0);
+    entry->vault = sqlite3_column_int64(stmt, 1);
+    kvp_store_copy(stmt, 2, entry->name, sizeof(entry->name));
+    return KVP_OK;
+}
+
+kvp_status kvp_store_operation_due(kvp_store *store, int64_t begun, kvp_operation_entry *entry,
+                                   kvp_error *reterr)
+{
+    static const kvp_store_rows rows = { "operation", sizeof(*entry), read_entry, NULL };
+    static const char sql[] =
+        "SELECT c.id, c.vault, c.name FROM certificate_operations o"
+        " JOIN certificates c ON c.id = o.certificate"
+        " JOIN certificate_versions v ON v.certificate = c.id AND v.version = o.version"
+        " WHERE c.id > ?1 AND c.deleted IS NULL AND o.status = 'inProgress' AND v.created <= ?2"
+        " AND json_extract(o.issuer, '$.name') = 'Self' COLLATE NOCASE ORDER BY c.id LIMIT 1";
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(entry->row), KVP_STORE_NUMBER(begun) };
+
+    return kvp_store_read_one(store, &rows, sql, values, KVP_ARRAY_LEN(values), entry, reterr);
 }

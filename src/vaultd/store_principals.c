@@ -27,7 +27,7 @@ static kvp_status insert_roles(kvp_store_conn *conn, const kvp_vault_info *vault
 
 kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                       const kvp_principal *principal, const char *const *roles,
-                                      const char *scope, kvp_error *reterr)
+                                      const char *scope, int64_t *ret_row, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
@@ -49,19 +49,24 @@ kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info
                              principal->name);
     if (status != KVP_OK)
         return status;
+    *ret_row = sqlite3_last_insert_rowid(conn->db);
     return insert_roles(conn, vault, principal->object_id, roles, scope, reterr);
 }
 
 kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
                                    const kvp_principal *principal, const char *const *roles,
-                                   const char *scope, kvp_error *reterr)
+                                   const char *scope, const kvp_credential *credentials,
+                                   size_t count, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
+    int64_t row = 0;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    status = kvp_store_principal_insert(conn, vault, principal, roles, scope, reterr);
+    status = kvp_store_principal_insert(conn, vault, principal, roles, scope, &row, reterr);
+    for (size_t i = 0; i < count && status == KVP_OK; i++)
+        status = kvp_store_credential_insert(conn, row, &credentials[i], reterr);
     return kvp_store_end(store, status, reterr);
 }
 
@@ -246,9 +251,8 @@ static void read_grant_row(sqlite3_stmt *stmt, kvp_grant *grant)
     kvp_store_copy(stmt, 9, assignment->scope, sizeof(assignment->scope));
 }
 
-kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
-                                const kvp_vault_info *vault, kvp_grant *ret_grant,
-                                kvp_error *reterr)
+static kvp_status read_grant(kvp_store *store, const uint8_t digest[32],
+                             const kvp_vault_info *vault, kvp_grant *ret_grant, kvp_error *reterr)
 {
     kvp_store_conn *conn = kvp_store_take(store, reterr);
     kvp_grant grant = { .expires_ms = 0 };
@@ -281,5 +285,19 @@ kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
         *ret_grant = grant;
     sqlite3_reset(stmt);
     kvp_store_give(store, conn);
+    return status;
+}
+
+kvp_status kvp_store_token_find(kvp_store *store, const uint8_t digest[32],
+                                const kvp_vault_info *vault, kvp_grant *ret_grant,
+                                kvp_error *reterr)
+{
+    kvp_stamp stamp;
+
+    if (kvp_recent_grant(store->recent, digest, vault, &stamp, ret_grant))
+        return KVP_OK;
+    kvp_status status = read_grant(store, digest, vault, ret_grant, reterr);
+    if (status == KVP_OK)
+        kvp_recent_keep_grant(store->recent, digest, vault, &stamp, ret_grant);
     return status;
 }

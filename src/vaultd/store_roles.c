@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Role assignments, and the custom role definitions of Managed HSMs. */
-#include "vaultd/store_internal.h"
+#include "vaultd/store_objects_internal.h"
 
 #include "base/alloc.h"
 
 #include <string.h>
-
-/* Run a statement whose ?1 is the vault and ?2 an id, the last of its transaction. */
-static kvp_status change(kvp_store *store, kvp_store_conn *conn, const kvp_vault_info *vault,
-                         const char *id, const char *sql, const char *missing, kvp_error *reterr)
-{
-    sqlite3_stmt *stmt = kvp_store_prepare(conn, sql, reterr);
-
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    kvp_status status = kvp_store_run(conn, stmt, reterr);
-    if (status == KVP_OK && sqlite3_changes(conn->db) == 0)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "%s", missing);
-    return kvp_store_end(store, status, reterr);
-}
 
 static kvp_status count_of(kvp_store_conn *conn, const kvp_vault_info *vault, const char *principal,
                            int *ret, kvp_error *reterr)
@@ -85,90 +69,55 @@ kvp_status kvp_store_assignment_add(kvp_store *store, const kvp_vault_info *vaul
     return kvp_store_end(store, status, reterr);
 }
 
-static void read_assignment(sqlite3_stmt *stmt, kvp_assignment *ret)
+static kvp_status read_assignment(sqlite3_stmt *stmt, void *ret, kvp_error *reterr KVP_UNUSED)
 {
-    kvp_store_copy(stmt, 0, ret->id, sizeof(ret->id));
-    kvp_store_copy(stmt, 1, ret->principal, sizeof(ret->principal));
-    kvp_store_copy(stmt, 2, ret->role, sizeof(ret->role));
-    kvp_store_copy(stmt, 3, ret->scope, sizeof(ret->scope));
+    kvp_assignment *assignment = ret;
+
+    kvp_store_copy(stmt, 0, assignment->id, sizeof(assignment->id));
+    kvp_store_copy(stmt, 1, assignment->principal, sizeof(assignment->principal));
+    kvp_store_copy(stmt, 2, assignment->role, sizeof(assignment->role));
+    kvp_store_copy(stmt, 3, assignment->scope, sizeof(assignment->scope));
+    return KVP_OK;
 }
+
+static const kvp_store_rows assignments = { "role assignment", sizeof(kvp_assignment),
+                                            read_assignment, NULL };
 
 kvp_status kvp_store_assignment_get(kvp_store *store, const kvp_vault_info *vault, const char *id,
                                     kvp_assignment *ret, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(id) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
+    return kvp_store_read_one(
+        store, &assignments,
         "SELECT id, principal, role, scope FROM role_assignments WHERE vault = ?1 AND id = ?2",
-        reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    }
-    int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
-    if (rc == SQLITE_ROW) {
-        read_assignment(stmt, ret);
-        status = KVP_OK;
-    } else if (rc == SQLITE_DONE) {
-        status =
-            kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no role assignment '%.40s'", id);
-    } else if (stmt) {
-        status = kvp_store_failed(conn, reterr, "reading");
-    }
-    sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
-    return status;
+        values, KVP_ARRAY_LEN(values), ret, reterr);
 }
 
 kvp_status kvp_store_assignment_remove(kvp_store *store, const kvp_vault_info *vault,
                                        const char *id, kvp_error *reterr)
 {
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(id) };
 
-    if (status != KVP_OK)
-        return status;
-    return change(store, conn, vault, id,
-                  "DELETE FROM role_assignments WHERE vault = ?1 AND id = ?2",
-                  "there is no such role assignment", reterr);
+    return kvp_store_change(store, "DELETE FROM role_assignments WHERE vault = ?1 AND id = ?2",
+                            values, KVP_ARRAY_LEN(values), "role assignment", reterr);
 }
 
 kvp_status kvp_store_assignment_list(kvp_store *store, const kvp_vault_info *vault,
                                      kvp_assignment **ret, size_t *ret_count, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_buf rows = KVP_BUF_INIT(0);
-    kvp_status status = KVP_OK;
-    int rc = SQLITE_ERROR;
-
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id) };
+    kvp_store_list list;
+    kvp_status status = kvp_store_read_many(
+        store, &assignments,
         "SELECT id, principal, role, scope FROM role_assignments WHERE vault = ?1 ORDER BY rowid",
-        reterr);
-    if (stmt)
-        sqlite3_bind_int64(stmt, 1, vault->id);
-    while (stmt && status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        kvp_assignment assignment = { .id = "" };
-        read_assignment(stmt, &assignment);
-        status = kvp_buf_append(&rows, &assignment, sizeof(assignment));
+        values, KVP_ARRAY_LEN(values), 0, &list, reterr);
+
+    if (status == KVP_OK) {
+        *ret = list.items;
+        *ret_count = list.count;
     }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = stmt ? kvp_store_failed(conn, reterr, "reading") : KVP_ERR_IO;
-    sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
-    if (status != KVP_OK) {
-        kvp_buf_clear(&rows);
-        return status;
-    }
-    *ret_count = rows.len / sizeof(kvp_assignment);
-    *ret = (kvp_assignment *)(void *)rows.data;
-    return KVP_OK;
+    return status;
 }
 
 void kvp_definition_clear(kvp_definition *definition)
@@ -183,29 +132,22 @@ void kvp_definition_clear(kvp_definition *definition)
 kvp_status kvp_store_definition_put(kvp_store *store, const kvp_vault_info *vault,
                                     const kvp_definition *definition, kvp_error *reterr)
 {
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id),
+                                       KVP_STORE_TEXT(definition->id),
+                                       KVP_STORE_TEXT(definition->name),
+                                       KVP_STORE_TEXT(definition->description),
+                                       KVP_STORE_TEXT(definition->permissions_json),
+                                       KVP_STORE_TEXT(definition->scopes_json) };
 
-    if (status != KVP_OK)
-        return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
+    return kvp_store_change(
+        store,
         "INSERT INTO role_definitions (vault, id, name, description, permissions, scopes)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (vault, id) DO UPDATE SET name = ?3,"
         " description = ?4, permissions = ?5, scopes = ?6",
-        reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, definition->id, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, definition->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 4, definition->description, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 5, definition->permissions_json, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, definition->scopes_json, -1, SQLITE_STATIC);
-    return kvp_store_end(store, kvp_store_run(conn, stmt, reterr), reterr);
+        values, KVP_ARRAY_LEN(values), NULL, reterr);
 }
 
-static kvp_status read_definition(sqlite3_stmt *stmt, kvp_definition *ret, kvp_error *reterr)
+static kvp_status read_definition(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
 {
     kvp_definition definition = { .name = kvp_strdup(kvp_store_text(stmt, 1)),
                                   .description = kvp_strdup(kvp_store_text(stmt, 2)),
@@ -218,97 +160,61 @@ static kvp_status read_definition(sqlite3_stmt *stmt, kvp_definition *ret, kvp_e
         kvp_definition_clear(&definition);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "role definition");
     }
-    *ret = definition;
+    *(kvp_definition *)ret = definition;
     return KVP_OK;
 }
+
+static void clear_definition(void *definition)
+{
+    kvp_definition_clear(definition);
+}
+
+static const kvp_store_rows definitions = { "role", sizeof(kvp_definition), read_definition,
+                                            clear_definition };
 
 kvp_status kvp_store_definition_get(kvp_store *store, const kvp_vault_info *vault, const char *id,
                                     kvp_definition *ret, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(id) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT id, name, description, permissions, scopes FROM role_definitions"
-                          " WHERE vault = ?1 AND id = ?2",
-                          reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    }
-    int rc = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
-    if (rc == SQLITE_ROW)
-        status = read_definition(stmt, ret, reterr);
-    else if (rc == SQLITE_DONE)
-        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no role '%.40s'", id);
-    else if (stmt)
-        status = kvp_store_failed(conn, reterr, "reading");
-    sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
-    return status;
+    return kvp_store_read_one(store, &definitions,
+                              "SELECT id, name, description, permissions, scopes"
+                              " FROM role_definitions WHERE vault = ?1 AND id = ?2",
+                              values, KVP_ARRAY_LEN(values), ret, reterr);
 }
 
 kvp_status kvp_store_definition_remove(kvp_store *store, const kvp_vault_info *vault,
                                        const char *id, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
+    int changes = 0;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn, "DELETE FROM role_assignments WHERE vault = ?1 AND role = ?2", reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, id, -1, SQLITE_STATIC);
-    status = kvp_store_run(conn, stmt, reterr);
-    if (status != KVP_OK)
-        return kvp_store_end(store, status, reterr);
-    return change(store, conn, vault, id,
-                  "DELETE FROM role_definitions WHERE vault = ?1 AND id = ?2",
-                  "there is no such role", reterr);
+    status = kvp_store_by_name(conn, "DELETE FROM role_assignments WHERE vault = ?1 AND role = ?2",
+                               vault, id, NULL, &changes, reterr);
+    if (status == KVP_OK)
+        status =
+            kvp_store_by_name(conn, "DELETE FROM role_definitions WHERE vault = ?1 AND id = ?2",
+                              vault, id, NULL, &changes, reterr);
+    if (status == KVP_OK && changes == 0)
+        status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "there is no such role");
+    return kvp_store_end(store, status, reterr);
 }
 
 kvp_status kvp_store_definition_list(kvp_store *store, const kvp_vault_info *vault,
                                      kvp_definition **ret, size_t *ret_count, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_buf rows = KVP_BUF_INIT(0);
-    kvp_status status = KVP_OK;
-    int rc = SQLITE_ERROR;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id) };
+    kvp_store_list list = { NULL, 0, false };
+    kvp_status status = kvp_store_read_many(store, &definitions,
+                                            "SELECT id, name, description, permissions, scopes"
+                                            " FROM role_definitions WHERE vault = ?1"
+                                            " ORDER BY rowid",
+                                            values, KVP_ARRAY_LEN(values), 0, &list, reterr);
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT id, name, description, permissions, scopes FROM role_definitions"
-                          " WHERE vault = ?1 ORDER BY rowid",
-                          reterr);
-    if (stmt)
-        sqlite3_bind_int64(stmt, 1, vault->id);
-    while (stmt && status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        kvp_definition definition;
-        status = read_definition(stmt, &definition, reterr);
-        if (status == KVP_OK &&
-            (status = kvp_buf_append(&rows, &definition, sizeof(definition))) != KVP_OK)
-            kvp_definition_clear(&definition);
-    }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = stmt ? kvp_store_failed(conn, reterr, "reading") : KVP_ERR_IO;
-    sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
-    *ret = (kvp_definition *)(void *)rows.data;
-    *ret_count = rows.len / sizeof(kvp_definition);
-    if (status != KVP_OK) {
-        for (size_t i = 0; i < *ret_count; i++)
-            kvp_definition_clear(&(*ret)[i]);
-        kvp_free(*ret);
-        *ret = NULL;
-        *ret_count = 0;
-    }
+    *ret = list.items;
+    *ret_count = list.count;
     return status;
 }

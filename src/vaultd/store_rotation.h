@@ -25,6 +25,7 @@ kvp_status kvp_store_rotation_put(kvp_store *store, const kvp_vault_info *vault,
 /** A live key that has a policy. */
 typedef struct kvp_rotation_entry {
     int64_t vault;
+    char vault_name[25];
     char name[KVP_NAME_MAX + 1];
     kvp_rotation_policy policy;
 } kvp_rotation_entry;
@@ -32,6 +33,8 @@ typedef struct kvp_rotation_entry {
 kvp_status kvp_store_rotation_list(kvp_store *store, kvp_rotation_entry **ret, size_t *ret_count,
                                    kvp_error *reterr);
 void kvp_store_rotation_free(kvp_rotation_entry *entries, size_t count);
+
+/* --- store_key_copies.c ---------------------------------------------------------------------- */
 
 /** A version with its private half. */
 typedef struct kvp_key_copy {
@@ -46,5 +49,22 @@ typedef struct kvp_key_copy {
 kvp_status kvp_store_key_restore(kvp_store *store, const kvp_vault_info *vault,
                                  kvp_key_copy *copies, size_t count,
                                  const kvp_rotation_policy *policy, kvp_error *reterr);
+
+/** A backup names the token's objects of all versions of a key now: purging it spares them.
+ * KVP_ERR_NOT_FOUND: the key is not there any more. */
+kvp_status kvp_store_key_keep(kvp_store *store, const kvp_vault_info *vault, const char *name,
+                              kvp_error *reterr);
+
+/** What a purged version left in the token, as kvp_token_destroy takes it. */
+typedef struct kvp_token_leftover {
+    int64_t row;
+    uint8_t reference[64];
+    size_t len;
+} kvp_token_leftover;
+/** All of them: an owned array (kvp_free). */
+kvp_status kvp_store_leftover_list(kvp_store *store, kvp_token_leftover **ret, size_t *ret_count,
+                                   kvp_error *reterr);
+/** It is destroyed. */
+kvp_status kvp_store_leftover_forget(kvp_store *store, int64_t row, kvp_error *reterr);
 
 #endif

@@ -183,6 +183,13 @@ static const char *const migrations[] = {
     " updated INTEGER NOT NULL);"
     /* Whether what is sealed names a key in a token. */
     "ALTER TABLE key_versions ADD COLUMN in_token INTEGER NOT NULL DEFAULT 0;",
+    /* 5: what a purge leaves in the token is remembered until it is destroyed there. Of versions
+     * from before it is unknown whether a backup names them: theirs stay. */
+    "ALTER TABLE key_versions ADD COLUMN disposable BLOB;"
+    "CREATE TABLE token_leftovers (id INTEGER PRIMARY KEY, reference BLOB NOT NULL);"
+    "CREATE TRIGGER key_version_leftover AFTER DELETE ON key_versions"
+    " WHEN OLD.disposable IS NOT NULL BEGIN"
+    " INSERT INTO token_leftovers (reference) VALUES (OLD.disposable); END;",
 };
 const unsigned kvp_store_schema_version = KVP_ARRAY_LEN(migrations);
 

@@ -27,7 +27,7 @@ void kvp_secret_page_clear(kvp_secret_page *page)
     *page = (kvp_secret_page){ NULL, 0, false };
 }
 
-static kvp_status read_record(sqlite3_stmt *stmt, kvp_secret_record *ret, kvp_error *reterr)
+static kvp_status read_record(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
 {
     kvp_secret_record record = { .row = sqlite3_column_int64(stmt, 0),
                                  .enabled = sqlite3_column_int(stmt, 6) != 0,
@@ -48,9 +48,17 @@ static kvp_status read_record(sqlite3_stmt *stmt, kvp_secret_record *ret, kvp_er
         kvp_secret_record_clear(&record);
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "secret");
     }
-    *ret = record;
+    *(kvp_secret_record *)ret = record;
     return KVP_OK;
 }
+
+static void clear_record(void *record)
+{
+    kvp_secret_record_clear(record);
+}
+
+static const kvp_store_rows rows = { "secret", sizeof(kvp_secret_record), read_record,
+                                     clear_record };
 
 /* What a sealed value is bound to: its vault, name and version. */
 static char *place_of(const kvp_vault_info *vault, const kvp_secret_record *record)
@@ -227,35 +235,17 @@ kvp_status kvp_store_secret_get(kvp_store *store, const kvp_vault_info *vault, c
                                 const char *version, kvp_key_state state, kvp_secret_record *ret,
                                 kvp_error *reterr)
 {
-    static const char of_version[] =
-        "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2 AND v.version = ?3"
-        " AND (s.deleted IS NOT NULL) = ?4";
+    static const char of_version[] = "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2"
+                                     " AND (s.deleted IS NOT NULL) = ?3 AND v.version = ?4";
     static const char of_current[] = "SELECT " COLUMNS CURRENT "WHERE s.vault = ?1 AND s.name = ?2"
-                                     " AND (s.deleted IS NOT NULL) = ?4";
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
-
-    if (!conn)
-        return KVP_ERR_IO;
+                                     " AND (s.deleted IS NOT NULL) = ?3";
     bool versioned = version && *version;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn, versioned ? of_version : of_current, reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        if (versioned)
-            sqlite3_bind_text(stmt, 3, version, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 4, state == KVP_KEY_DELETED);
-        int rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW)
-            status = read_record(stmt, ret, reterr);
-        else if (rc == SQLITE_DONE)
-            status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no such secret");
-        else
-            status = kvp_store_failed(conn, reterr, "reading");
-        sqlite3_reset(stmt);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED),
+                                       KVP_STORE_TEXT(version) };
+
+    return kvp_store_read_one(store, &rows, versioned ? of_version : of_current, values,
+                              versioned ? 4 : 3, ret, reterr);
 }
 
 kvp_status kvp_store_secret_value(kvp_store *store, const kvp_vault_info *vault,
@@ -324,81 +314,40 @@ kvp_status kvp_store_secret_update(kvp_store *store, const kvp_vault_info *vault
     return kvp_store_end(store, status, reterr);
 }
 
-/* Read what @stmt finds, one row more than @limit telling whether a page follows. */
-static kvp_status read_page(kvp_store_conn *conn, sqlite3_stmt *stmt, size_t limit,
-                            kvp_secret_page *ret_page, kvp_error *reterr)
+static kvp_status read_page(kvp_store *store, const char *sql, const kvp_store_value *values,
+                            size_t count, size_t limit, kvp_secret_page *ret_page,
+                            kvp_error *reterr)
 {
-    kvp_secret_page page = { kvp_calloc(limit, sizeof(kvp_secret_record)), 0, false };
-    kvp_status status = page.items ? KVP_OK : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "list");
-    int rc = SQLITE_DONE;
+    kvp_store_list list;
+    kvp_status status = kvp_store_read_many(store, &rows, sql, values, count, limit, &list, reterr);
 
-    while (status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (page.count == limit) {
-            page.more = true;
-            rc = SQLITE_DONE;
-            break;
-        }
-        status = read_record(stmt, &page.items[page.count], reterr);
-        page.count += status == KVP_OK;
-    }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = kvp_store_failed(conn, reterr, "reading");
-    sqlite3_reset(stmt);
-    if (status != KVP_OK) {
-        kvp_secret_page_clear(&page);
-        return status;
-    }
-    *ret_page = page;
-    return KVP_OK;
+    if (status == KVP_OK)
+        *ret_page = (kvp_secret_page){ list.items, list.count, list.more };
+    return status;
 }
 
 kvp_status kvp_store_secret_list(kvp_store *store, const kvp_vault_info *vault, kvp_key_state state,
                                  const char *after, size_t limit, kvp_secret_page *ret_page,
                                  kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(after),
+                                       KVP_STORE_NUMBER(state == KVP_KEY_DELETED) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT " COLUMNS CURRENT "WHERE s.vault = ?1 AND s.name > ?2"
-                          " AND (s.deleted IS NOT NULL) = ?3"
-                          " ORDER BY s.name LIMIT ?4",
-                          reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int(stmt, 3, state == KVP_KEY_DELETED);
-        sqlite3_bind_int64(stmt, 4, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return read_page(store,
+                     "SELECT " COLUMNS CURRENT "WHERE s.vault = ?1 AND s.name > ?2"
+                     " AND (s.deleted IS NOT NULL) = ?3 ORDER BY s.name LIMIT ?4",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }
 
 kvp_status kvp_store_secret_versions(kvp_store *store, const kvp_vault_info *vault,
                                      const char *name, const char *after, size_t limit,
                                      kvp_secret_page *ret_page, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_TEXT(after) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2 AND s.deleted IS NULL"
-        " AND v.version > ?3 ORDER BY v.version LIMIT ?4",
-        reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(stmt, 3, after, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(stmt, 4, (int64_t)limit + 1);
-        status = read_page(conn, stmt, limit, ret_page, reterr);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return read_page(store,
+                     "SELECT " COLUMNS TABLES "WHERE s.vault = ?1 AND s.name = ?2"
+                     " AND s.deleted IS NULL AND v.version > ?3 ORDER BY v.version LIMIT ?4",
+                     values, KVP_ARRAY_LEN(values), limit, ret_page, reterr);
 }

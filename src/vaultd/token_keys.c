@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Keys of the token: made, brought in, found again. */
+/* Key pairs of the token: made, brought in, found again. */
 #include "vaultd/token_internal.h"
 
 #include "base/alloc.h"
@@ -13,57 +13,32 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define MARK                                                                                       \
-    "KVPTOKEN1:" /* before the CKA_ID in the store; no PKCS#8 and no symmetric key begins so */
-#define MARK_LEN (sizeof(MARK) - 1)
-#define LABEL "keyvaultd"
-#define ATTRIBUTES_MAX 20
-
 KVP_DEFINE_FREEP(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free);
 KVP_DEFINE_FREEP(OSSL_PARAM, OSSL_PARAM_free);
 KVP_DEFINE_FREEP(EVP_PKEY_CTX, EVP_PKEY_CTX_free);
 KVP_DEFINE_FREEP(BIGNUM, BN_clear_free);
 
-static const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-
-/** A template under construction; values are borrowed. */
-typedef struct template
-{
-    CK_ATTRIBUTE items[ATTRIBUTES_MAX];
-    CK_ULONG count;
-}
-template;
-
-static void add(template *t, CK_ATTRIBUTE_TYPE type, const void *value, size_t len)
-{
-    t->items[t->count++] = (CK_ATTRIBUTE){ type, (void *)(uintptr_t)value, len };
-}
-
-static void add_flag(template *t, CK_ATTRIBUTE_TYPE type, const CK_BBOOL *value)
-{
-    add(t, type, value, sizeof(*value));
-}
-
 /* What all private keys here have: nobody can read them, nobody without the PIN can use them. */
-static void private_template(template *t, const uint8_t *id, bool rsa)
+static void private_template(kvp_token_template *t, const uint8_t *id, bool rsa)
 {
-    add_flag(t, CKA_TOKEN, &yes);
-    add_flag(t, CKA_PRIVATE, &yes);
-    add_flag(t, CKA_SENSITIVE, &yes);
-    add_flag(t, CKA_EXTRACTABLE, &no);
-    add_flag(t, CKA_SIGN, &yes);
-    add_flag(t, CKA_DECRYPT, rsa ? &yes : &no);
-    add(t, CKA_ID, id, KVP_TOKEN_ID);
-    add(t, CKA_LABEL, LABEL, sizeof(LABEL) - 1);
+    kvp_token_add_flag(t, CKA_TOKEN, true);
+    kvp_token_add_flag(t, CKA_PRIVATE, true);
+    kvp_token_add_flag(t, CKA_SENSITIVE, true);
+    kvp_token_add_flag(t, CKA_EXTRACTABLE, false);
+    kvp_token_add_flag(t, CKA_SIGN, true);
+    kvp_token_add_flag(t, CKA_DECRYPT, rsa);
+    kvp_token_add_flag(t, CKA_UNWRAP, false); /* of other keys of the token */
+    kvp_token_add(t, CKA_ID, id, KVP_TOKEN_ID);
+    kvp_token_add(t, CKA_LABEL, KVP_TOKEN_LABEL, sizeof(KVP_TOKEN_LABEL) - 1);
 }
 
-static void public_template(template *t, const uint8_t *id, bool rsa)
+static void public_template(kvp_token_template *t, const uint8_t *id, bool rsa)
 {
-    add_flag(t, CKA_TOKEN, &yes);
-    add_flag(t, CKA_VERIFY, &yes);
-    add_flag(t, CKA_ENCRYPT, rsa ? &yes : &no);
-    add(t, CKA_ID, id, KVP_TOKEN_ID);
-    add(t, CKA_LABEL, LABEL, sizeof(LABEL) - 1);
+    kvp_token_add_flag(t, CKA_TOKEN, true);
+    kvp_token_add_flag(t, CKA_VERIFY, true);
+    kvp_token_add_flag(t, CKA_ENCRYPT, rsa);
+    kvp_token_add(t, CKA_ID, id, KVP_TOKEN_ID);
+    kvp_token_add(t, CKA_LABEL, KVP_TOKEN_LABEL, sizeof(KVP_TOKEN_LABEL) - 1);
 }
 
 /* The curve's object identifier in DER, as CKA_EC_PARAMS has it. */
@@ -77,36 +52,6 @@ static kvp_status curve_parameters(const kvp_engine_curve *curve, kvp_buf *ret, 
     kvp_status status = kvp_buf_append(ret, der, (size_t)len);
     OPENSSL_free(der);
     return status == KVP_OK ? KVP_OK : kvp_error_set(reterr, status, "curve");
-}
-
-static CK_OBJECT_HANDLE find_object(const kvp_token *token, CK_SESSION_HANDLE session,
-                                    CK_OBJECT_CLASS class, const uint8_t *id, CK_RV *ret_rv)
-{
-    CK_FUNCTION_LIST *f = kvp_token_functions(token);
-    template t = { .count = 0 };
-    CK_OBJECT_HANDLE found = CK_INVALID_HANDLE;
-    CK_ULONG count = 0;
-
-    add(&t, CKA_CLASS, &class, sizeof(class));
-    add(&t, CKA_ID, id, KVP_TOKEN_ID);
-    *ret_rv = f->C_FindObjectsInit(session, t.items, t.count);
-    if (*ret_rv != CKR_OK)
-        return CK_INVALID_HANDLE;
-    *ret_rv = f->C_FindObjects(session, &found, 1, &count);
-    f->C_FindObjectsFinal(session);
-    return *ret_rv == CKR_OK && count == 1 ? found : CK_INVALID_HANDLE;
-}
-
-static CK_RV read_attribute(const kvp_token *token, CK_SESSION_HANDLE session,
-                            CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    uint8_t value[1024];
-    CK_ATTRIBUTE attribute = { type, value, sizeof(value) };
-    CK_RV rv = kvp_token_functions(token)->C_GetAttributeValue(session, object, &attribute, 1);
-
-    if (rv == CKR_OK && kvp_buf_append(ret, value, attribute.ulValueLen) != KVP_OK)
-        rv = CKR_HOST_MEMORY;
-    return rv;
 }
 
 /* CKA_EC_POINT is the point in an OCTET STRING (PKCS#11 v3.1 §6.3.3); some modules leave that away.
@@ -160,9 +105,9 @@ static EVP_PKEY *public_half(const kvp_token *token, CK_SESSION_HANDLE session,
     kvp_buf first = KVP_BUF_INIT(2048), second = KVP_BUF_INIT(2048);
     EVP_PKEY *pkey = NULL;
 
-    *rv = read_attribute(token, session, object, rsa ? CKA_MODULUS : CKA_EC_PARAMS, &first);
+    *rv = kvp_token_read(token, session, object, rsa ? CKA_MODULUS : CKA_EC_PARAMS, &first);
     if (*rv == CKR_OK)
-        *rv = read_attribute(token, session, object, rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT,
+        *rv = kvp_token_read(token, session, object, rsa ? CKA_PUBLIC_EXPONENT : CKA_EC_POINT,
                              &second);
     if (*rv == CKR_OK && bld && rsa) {
         n = BN_bin2bn(first.data, (int)first.len, NULL);
@@ -190,11 +135,11 @@ static kvp_status find_pair(kvp_token *token, CK_SESSION_HANDLE session, kvp_eng
                             kvp_error *reterr)
 {
     const kvp_engine_curve *curve = NULL;
-    CK_OBJECT_HANDLE private = find_object(token, session, CKO_PRIVATE_KEY, id, rv);
+    CK_OBJECT_HANDLE private = kvp_token_find(token, session, CKO_PRIVATE_KEY, NULL, id, rv);
     CK_OBJECT_HANDLE public = CK_INVALID_HANDLE;
 
     if (*rv == CKR_OK)
-    public = find_object(token, session, CKO_PUBLIC_KEY, id, rv);
+    public = kvp_token_find(token, session, CKO_PUBLIC_KEY, NULL, id, rv);
     if (*rv != CKR_OK)
         return kvp_token_failed(reterr, "finding a key", *rv);
     if (private == CK_INVALID_HANDLE || public == CK_INVALID_HANDLE)
@@ -217,13 +162,13 @@ static kvp_status find_pair(kvp_token *token, CK_SESSION_HANDLE session, kvp_eng
 }
 
 /* Make a pair with what the caller put into the templates, and take it. */
-static kvp_status generate(kvp_token *token, CK_MECHANISM_TYPE type, template *public, bool rsa,
-                           kvp_engine_key **ret_key, kvp_error *reterr)
+static kvp_status generate(kvp_token *token, CK_MECHANISM_TYPE type, kvp_token_template *public,
+                           bool rsa, kvp_engine_key **ret_key, kvp_error *reterr)
 {
     CK_MECHANISM mechanism = { type, NULL, 0 };
     CK_OBJECT_HANDLE public_key, private_key;
     CK_SESSION_HANDLE session;
-    template private = { .count = 0 };
+    kvp_token_template private = { .count = 0 };
     uint8_t id[KVP_TOKEN_ID];
 
     if (RAND_bytes(id, sizeof(id)) != 1)
@@ -248,7 +193,7 @@ static kvp_status generate(kvp_token *token, CK_MECHANISM_TYPE type, template *p
 kvp_status kvp_token_generate_rsa(kvp_token *token, unsigned bits, unsigned exponent,
                                   kvp_engine_key **ret_key, kvp_error *reterr)
 {
-    template public = { .count = 0 };
+    kvp_token_template public = { .count = 0 };
     CK_ULONG size = bits;
     uint8_t e[3] = { 1, 0, 1 };
     bool usual = exponent == 65537;
@@ -257,20 +202,20 @@ kvp_status kvp_token_generate_rsa(kvp_token *token, unsigned bits, unsigned expo
         return kvp_error_set(reterr, KVP_ERR_INVALID, "Unsupported key size: %u.", bits);
     if (!usual)
         e[0] = (uint8_t)exponent; /* 3 is the only other one */
-    add(&public, CKA_MODULUS_BITS, &size, sizeof(size));
-    add(&public, CKA_PUBLIC_EXPONENT, e, usual ? 3 : 1);
+    kvp_token_add(&public, CKA_MODULUS_BITS, &size, sizeof(size));
+    kvp_token_add(&public, CKA_PUBLIC_EXPONENT, e, usual ? 3 : 1);
     return generate(token, CKM_RSA_PKCS_KEY_PAIR_GEN, &public, true, ret_key, reterr);
 }
 
 kvp_status kvp_token_generate_ec(kvp_token *token, const kvp_engine_curve *curve,
                                  kvp_engine_key **ret_key, kvp_error *reterr)
 {
-    template public = { .count = 0 };
+    kvp_token_template public = { .count = 0 };
     kvp_buf parameters = KVP_BUF_INIT(64);
     kvp_status status = curve_parameters(curve, &parameters, reterr);
 
     if (status == KVP_OK) {
-        add(&public, CKA_EC_PARAMS, parameters.data, parameters.len);
+        kvp_token_add(&public, CKA_EC_PARAMS, parameters.data, parameters.len);
         status = generate(token, CKM_EC_KEY_PAIR_GEN, &public, false, ret_key, reterr);
     }
     kvp_buf_clear(&parameters);
@@ -285,6 +230,8 @@ kvp_status kvp_token_generate_like(const kvp_engine_key *pattern, kvp_engine_key
 
     if (pattern->kind == KVP_ENGINE_EC)
         return kvp_token_generate_ec(token, pattern->curve, ret_key, reterr);
+    if (pattern->kind == KVP_ENGINE_OCT)
+        return kvp_token_generate_oct(token, pattern->bits, ret_key, reterr);
     if (EVP_PKEY_get_bn_param(pattern->pkey, OSSL_PKEY_PARAM_RSA_E, &e) != 1)
         return kvp_engine_failed(reterr, "reading the exponent");
     return kvp_token_generate_rsa(token, pattern->bits, BN_is_word(e, 3) ? 3 : 65537, ret_key,
@@ -308,8 +255,9 @@ static kvp_status read_number(const kvp_engine_key *key, const char *name, int w
 
 #define NUMBERS 8
 /* The numbers of @key into @numbers and both templates. */
-static kvp_status rsa_templates(const kvp_engine_key *key, kvp_buf *numbers, template *private,
-                                template *public, kvp_error *reterr)
+static kvp_status rsa_templates(const kvp_engine_key *key, kvp_buf *numbers,
+                                kvp_token_template *private, kvp_token_template *public,
+                                kvp_error *reterr)
 {
     static const struct {
         const char *name;
@@ -328,15 +276,16 @@ static kvp_status rsa_templates(const kvp_engine_key *key, kvp_buf *numbers, tem
 
     for (int i = 0; i < NUMBERS && status == KVP_OK; i++) {
         status = read_number(key, rows[i].name, 0, &numbers[i], reterr);
-        add(private, rows[i].type, numbers[i].data, numbers[i].len);
+        kvp_token_add(private, rows[i].type, numbers[i].data, numbers[i].len);
         if (i < 2)
-            add(public, rows[i].type, numbers[i].data, numbers[i].len);
+            kvp_token_add(public, rows[i].type, numbers[i].data, numbers[i].len);
     }
     return status;
 }
 
-static kvp_status ec_templates(const kvp_engine_key *key, kvp_buf *numbers, template *private,
-                               template *public, kvp_error *reterr)
+static kvp_status ec_templates(const kvp_engine_key *key, kvp_buf *numbers,
+                               kvp_token_template *private, kvp_token_template *public,
+                               kvp_error *reterr)
 {
     int width = (int)key->curve->width;
     size_t point_len = 1 + 2 * (size_t)width;
@@ -355,17 +304,17 @@ static kvp_status ec_templates(const kvp_engine_key *key, kvp_buf *numbers, temp
         status = read_number(key, OSSL_PKEY_PARAM_EC_PUB_X, width, &numbers[2], reterr);
     if (status == KVP_OK)
         status = read_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, width, &numbers[2], reterr);
-    add(private, CKA_EC_PARAMS, numbers[0].data, numbers[0].len);
-    add(private, CKA_VALUE, numbers[1].data, numbers[1].len);
-    add(public, CKA_EC_PARAMS, numbers[0].data, numbers[0].len);
-    add(public, CKA_EC_POINT, numbers[2].data, numbers[2].len);
+    kvp_token_add(private, CKA_EC_PARAMS, numbers[0].data, numbers[0].len);
+    kvp_token_add(private, CKA_VALUE, numbers[1].data, numbers[1].len);
+    kvp_token_add(public, CKA_EC_PARAMS, numbers[0].data, numbers[0].len);
+    kvp_token_add(public, CKA_EC_POINT, numbers[2].data, numbers[2].len);
     return status;
 }
 
 /* Both objects, or none. */
 static kvp_status create_pair(kvp_token *token, kvp_engine_kind kind, const uint8_t *id,
-                              template *private, template *public, kvp_engine_key **ret_key,
-                              kvp_error *reterr)
+                              kvp_token_template *private, kvp_token_template *public,
+                              kvp_engine_key **ret_key, kvp_error *reterr)
 {
     CK_FUNCTION_LIST *f = kvp_token_functions(token);
     CK_OBJECT_HANDLE private_key, public_key;
@@ -394,19 +343,21 @@ kvp_status kvp_token_import(kvp_token *token, const kvp_engine_key *key, kvp_eng
     CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY;
     bool rsa = key->kind == KVP_ENGINE_RSA;
     CK_KEY_TYPE type = rsa ? CKK_RSA : CKK_EC;
-    template private = { .count = 0 }, public = { .count = 0 };
+    kvp_token_template private = { .count = 0 }, public = { .count = 0 };
     kvp_buf numbers[NUMBERS];
     uint8_t id[KVP_TOKEN_ID];
 
+    if (key->kind == KVP_ENGINE_OCT)
+        return kvp_token_import_oct(token, key, ret_key, reterr);
     for (int i = 0; i < NUMBERS; i++)
         numbers[i] = (kvp_buf)KVP_BUF_INIT_SECRET(4096);
     if (RAND_bytes(id, sizeof(id)) != 1)
         return kvp_engine_failed(reterr, "naming a key");
-    add(&private, CKA_CLASS, &private_class, sizeof(private_class));
-    add(&private, CKA_KEY_TYPE, &type, sizeof(type));
+    kvp_token_add(&private, CKA_CLASS, &private_class, sizeof(private_class));
+    kvp_token_add(&private, CKA_KEY_TYPE, &type, sizeof(type));
     private_template(&private, id, rsa);
-    add(&public, CKA_CLASS, &public_class, sizeof(public_class));
-    add(&public, CKA_KEY_TYPE, &type, sizeof(type));
+    kvp_token_add(&public, CKA_CLASS, &public_class, sizeof(public_class));
+    kvp_token_add(&public, CKA_KEY_TYPE, &type, sizeof(type));
     public_template(&public, id, rsa);
     kvp_status status = rsa ? rsa_templates(key, numbers, &private, &public, reterr)
                             : ec_templates(key, numbers, &private, &public, reterr);
@@ -417,37 +368,21 @@ kvp_status kvp_token_import(kvp_token *token, const kvp_engine_key *key, kvp_eng
     return status;
 }
 
-kvp_status kvp_token_save(const kvp_token_key *in_token, kvp_buf *ret)
-{
-    kvp_status status = kvp_buf_append(ret, MARK, MARK_LEN);
-
-    return status == KVP_OK ? kvp_buf_append(ret, in_token->id, KVP_TOKEN_ID) : status;
-}
-
-bool kvp_token_is_reference(const void *data, size_t len)
-{
-    return len == MARK_LEN + KVP_TOKEN_ID && memcmp(data, MARK, MARK_LEN) == 0;
-}
-
 kvp_status kvp_token_load(kvp_token *token, kvp_engine_kind kind, const void *data, size_t len,
                           kvp_engine_key **ret_key, kvp_error *reterr)
 {
     CK_SESSION_HANDLE session;
     CK_RV rv = CKR_OK;
+    const uint8_t *id = kvp_token_reference_id(data, len);
 
-    if (!token || !kvp_token_is_reference(data, len))
+    if (!token || !id)
         return kvp_error_set(reterr, KVP_ERR_CONFIG,
                              "the key is in a token: keyvaultd was started without --hsm-module");
     kvp_status status = kvp_token_take(token, &session, reterr);
     if (status != KVP_OK)
         return status;
-    status =
-        find_pair(token, session, kind, (const uint8_t *)data + MARK_LEN, ret_key, &rv, reterr);
+    status = kind == KVP_ENGINE_OCT ? kvp_token_find_oct(token, session, id, ret_key, &rv, reterr)
+                                    : find_pair(token, session, kind, id, ret_key, &rv, reterr);
     kvp_token_give(token, session, rv);
     return status;
-}
-
-void kvp_token_key_free(kvp_token_key *in_token)
-{
-    kvp_free(in_token);
 }

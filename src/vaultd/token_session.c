@@ -31,6 +31,9 @@ CK_FUNCTION_LIST *kvp_token_functions(const kvp_token *token)
 
 kvp_status kvp_token_failed(kvp_error *reterr, const char *what, CK_RV rv)
 {
+    if (rv == CKR_MECHANISM_INVALID)
+        return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: the token offers no mechanism for it",
+                             what);
     return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s: the token says 0x%lx", what,
                          (unsigned long)rv);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signing and decryption by the token. */
+/* Signing, decryption and HMAC by the token. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* RSA_padding_check_…: OpenSSL has no other name for        \
                                        unpadding alone */
 
@@ -18,27 +18,30 @@
  * hash. */
 typedef struct hash_row {
     const char *digest;
-    CK_MECHANISM_TYPE mechanism;
+    CK_MECHANISM_TYPE mechanism, mac;
     CK_ULONG mgf;
     uint8_t prefix[19];
 } hash_row;
 static const hash_row hashes[] = {
     { "SHA256",
       CKM_SHA256,
+      CKM_SHA256_HMAC,
       CKG_MGF1_SHA256,
       { 0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
         0x05, 0x00, 0x04, 0x20 } },
     { "SHA384",
       CKM_SHA384,
+      CKM_SHA384_HMAC,
       CKG_MGF1_SHA384,
       { 0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02,
         0x05, 0x00, 0x04, 0x30 } },
     { "SHA512",
       CKM_SHA512,
+      CKM_SHA512_HMAC,
       CKG_MGF1_SHA512,
       { 0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03,
         0x05, 0x00, 0x04, 0x40 } },
-    { "SHA1", CKM_SHA_1, CKG_MGF1_SHA1, { 0 } },
+    { "SHA1", CKM_SHA_1, CKM_SHA_1_HMAC, CKG_MGF1_SHA1, { 0 } },
 };
 
 static const hash_row *hash_of(const kvp_algorithm *alg)
@@ -50,13 +53,26 @@ static const hash_row *hash_of(const kvp_algorithm *alg)
     return NULL;
 }
 
-static CK_RV sign_once(const kvp_token_key *in, CK_SESSION_HANDLE session, CK_MECHANISM *mechanism,
-                       const kvp_buf *data, uint8_t *sig, CK_ULONG *sig_len)
+/* Sign with the object @with and append what comes. */
+static kvp_status sign_once(kvp_token *token, CK_OBJECT_HANDLE with, CK_MECHANISM *mechanism,
+                            const void *value, size_t len, kvp_buf *ret, kvp_error *reterr)
 {
-    CK_FUNCTION_LIST *f = kvp_token_functions(in->token);
-    CK_RV rv = f->C_SignInit(session, mechanism, in->private_key);
+    CK_FUNCTION_LIST *f = kvp_token_functions(token);
+    uint8_t sig[MODULUS_MAX];
+    CK_ULONG sig_len = sizeof(sig);
+    CK_SESSION_HANDLE session;
+    kvp_status status = kvp_token_take(token, &session, reterr);
 
-    return rv == CKR_OK ? f->C_Sign(session, data->data, data->len, sig, sig_len) : rv;
+    if (status != KVP_OK)
+        return status;
+    CK_RV rv = f->C_SignInit(session, mechanism, with);
+    if (rv == CKR_OK)
+        rv = f->C_Sign(session, (CK_BYTE *)(uintptr_t)value, len, sig, &sig_len);
+    kvp_token_give(token, session, rv);
+    if (rv != CKR_OK)
+        return kvp_token_failed(reterr, "signing", rv);
+    status = kvp_buf_append(ret, sig, sig_len);
+    return status == KVP_OK ? KVP_OK : kvp_error_set(reterr, status, "signing");
 }
 
 kvp_status kvp_token_sign(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
@@ -66,9 +82,6 @@ kvp_status kvp_token_sign(const kvp_algorithm *alg, const kvp_engine_key *key, c
     CK_RSA_PKCS_PSS_PARAMS pss = { hash ? hash->mechanism : 0, hash ? hash->mgf : 0, len };
     CK_MECHANISM mechanism = { CKM_RSA_PKCS, NULL, 0 };
     kvp_buf data = KVP_BUF_INIT_SECRET(0);
-    uint8_t sig[MODULUS_MAX];
-    CK_ULONG sig_len = sizeof(sig);
-    CK_SESSION_HANDLE session;
     kvp_status status = KVP_OK;
 
     if (key->kind == KVP_ENGINE_EC) {
@@ -87,15 +100,22 @@ kvp_status kvp_token_sign(const kvp_algorithm *alg, const kvp_engine_key *key, c
     if (status != KVP_OK)
         kvp_error_set(reterr, status, "signing");
     else
-        status = kvp_token_take(key->in_token->token, &session, reterr);
-    if (status == KVP_OK) {
-        CK_RV rv = sign_once(key->in_token, session, &mechanism, &data, sig, &sig_len);
-        kvp_token_give(key->in_token->token, session, rv);
-        status = rv == CKR_OK ? kvp_buf_append(ret, sig, sig_len)
-                              : kvp_token_failed(reterr, "signing", rv);
-    }
+        status = sign_once(key->in_token->token, key->in_token->private_key, &mechanism, data.data,
+                           data.len, ret, reterr);
     kvp_buf_clear(&data);
     return status;
+}
+
+kvp_status kvp_token_hmac(const kvp_algorithm *alg, const kvp_engine_key *key, const void *value,
+                          size_t len, kvp_buf *ret, kvp_error *reterr)
+{
+    const hash_row *hash = hash_of(alg);
+    CK_MECHANISM mechanism = { hash ? hash->mac : CKM_SHA_1_HMAC, NULL, 0 };
+
+    if (!hash || key->in_token->mac_key == CK_INVALID_HANDLE)
+        return kvp_error_set(reterr, KVP_ERR_INTERNAL, "%s does not fit the key", alg->name);
+    return sign_once(key->in_token->token, key->in_token->mac_key, &mechanism, value, len, ret,
+                     reterr);
 }
 
 static CK_RV decrypt_once(const kvp_token_key *in, CK_MECHANISM *mechanism, const void *value,
@@ -113,9 +133,8 @@ static CK_RV decrypt_once(const kvp_token_key *in, CK_MECHANISM *mechanism, cons
     return rv;
 }
 
-/* A failure that is the ciphertext's, not the token's. Modules differ in their word for bad
- * padding. */
-static bool blames_data(CK_RV rv)
+/* Modules differ in their word for bad padding. */
+bool kvp_token_blames_data(CK_RV rv)
 {
     return rv == CKR_ENCRYPTED_DATA_INVALID || rv == CKR_ENCRYPTED_DATA_LEN_RANGE ||
            rv == CKR_DATA_INVALID || rv == CKR_DATA_LEN_RANGE || rv == CKR_FUNCTION_FAILED ||
@@ -171,7 +190,7 @@ kvp_status kvp_token_decrypt(const kvp_algorithm *alg, const kvp_engine_key *key
     kvp_status status;
     if (rv == CKR_OK)
         status = kvp_buf_append(ret, plain, plain_len);
-    else if (blames_data(rv))
+    else if (kvp_token_blames_data(rv))
         status = kvp_error_set(reterr, KVP_ERR_MISMATCH, "the token cannot decrypt this");
     else
         status = kvp_token_failed(reterr, "decrypting", rv);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t)256 * 1024)
+#define LINE_USUAL_BYTES 1500
 
 struct kvp_usage_log {
     kvp_lock lock;
@@ -125,6 +126,18 @@ static void put(line *l, const char *text, size_t len)
         l->status = kvp_buf_append(&l->text, text, len);
 }
 
+/* Room for what a line usually has, at once. */
+static void start(line *l)
+{
+    if (!kvp_buf_reserve(&l->text, LINE_USUAL_BYTES))
+        l->status = KVP_ERR_NO_MEMORY;
+}
+
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* A JSON string. What is not printable ASCII becomes '?': some of it came from the network. */
 static void put_quoted(line *l, const char *text)
 {
@@ -133,7 +146,7 @@ static void put_quoted(line *l, const char *text)
     put(l, "\"", 1);
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c != '"' && c != '\\' && c >= 0x20 && c < 0x7f)
+        if (is_plain(c))
             continue;
         put(l, start, (size_t)(text - start));
         if (c == '"' || c == '\\')
@@ -148,11 +161,14 @@ static void put_quoted(line *l, const char *text)
 
 static void put_name(line *l, const char *name)
 {
-    if (!l->first)
-        put(l, ",", 1);
+    /* Names are ours and need no escapes. */
+    if (l->first)
+        put(l, "\"", 1);
+    else
+        put(l, ",\"", 2);
     l->first = false;
-    put_quoted(l, name);
-    put(l, ":", 1);
+    put(l, name, strlen(name));
+    put(l, "\":", 2);
 }
 
 static void put_string(line *l, const char *name, const char *value)
@@ -327,6 +343,7 @@ kvp_status kvp_usage_log_event(kvp_usage_log *log, const kvp_exchange *ex, kvp_e
     line l = { KVP_BUF_INIT(LINE_MAX_BYTES), KVP_OK, true };
     char resource[200];
 
+    start(&l);
     put_object(&l, NULL);
     put_time(&l);
     put_string(&l, "category", "AuditEvent");

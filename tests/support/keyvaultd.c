@@ -22,6 +22,7 @@ static char dir[64], conf[96], scratch[64], log_path[64];
 static char url[128];
 static const char *daemon_kind;
 static pid_t daemon_pid;
+static const char *faults_option; /* NULL: none */
 static pid_t owner;
 static char token[4096];
 
@@ -87,7 +88,8 @@ static void launch(const char *listen_on)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         dup2(out[1], STDOUT_FILENO);
         dup2(open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO);
-        execl(program, program, "--data", dir, "--listen", listen_on, "--kind", daemon_kind, NULL);
+        execl(program, program, "--data", dir, "--listen", listen_on, "--kind", daemon_kind,
+              faults_option, NULL);
         die(program);
     }
     close(out[1]);
@@ -98,6 +100,11 @@ static void launch(const char *listen_on)
         exit(1);
     }
     fclose(ready);
+}
+
+void keyvaultd_allow_faults(void)
+{
+    faults_option = "--allow-faults";
 }
 
 void keyvaultd_start(const char *kind)
@@ -322,4 +329,30 @@ void keyvaultd_create_key(const char *name, const char *kty, int size, const cha
         fprintf(stderr, "creating key %s: HTTP %d\n", name, status);
         exit(1);
     }
+}
+
+/* ---- faults ---- */
+
+static void faults_call(const char *method, json_t *take_body)
+{
+    int status = keyvaultd_rest(method, "/.faults", take_body, NULL);
+
+    json_decref(take_body);
+    if (status != 204) {
+        fprintf(stderr, "%s /.faults: HTTP %d\n", method, status);
+        exit(1);
+    }
+}
+
+void keyvaultd_fault(json_t *take_match, json_t *take_fault, int times)
+{
+    if (take_match)
+        json_object_set_new(take_fault, "match", take_match);
+    json_object_set_new(take_fault, "times", json_integer(times));
+    faults_call("POST", take_fault);
+}
+
+void keyvaultd_no_faults(void)
+{
+    faults_call("DELETE", NULL);
 }

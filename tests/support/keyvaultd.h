@@ -15,6 +15,15 @@
  * start.
  */
 void keyvaultd_start(const char *kind);
+/** From the next start on, obey keyvaultd_fault: the daemon's `--allow-faults`. */
+void keyvaultd_allow_faults(void);
+/**
+ * Order @times faults of the next requests that match: @match is NULL for any, or an object as
+ * faults.h of the daemon has it; @fault is the rest of the order (`{"status": 403}`). Takes both.
+ */
+void keyvaultd_fault(json_t *take_match, json_t *take_fault, int times);
+/** Forget the faults that were not used up. */
+void keyvaultd_no_faults(void);
 /** Stop it now; what it stored stays. */
 void keyvaultd_stop(void);
 /** Start it again on the same data and port, after keyvaultd_stop. */

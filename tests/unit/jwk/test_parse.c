@@ -270,25 +270,25 @@ START_TEST(pages_are_appended_and_linked)
         "{\"value\":[" ITEM("a") "," ITEM("b") "],\"nextLink\":\"https://v/keys?x\"}";
     static const char empty[] = "{\"value\":[],\"nextLink\":\"https://v/keys?y\"}";
     static const char last[] = "{\"value\":[" ITEM("c/0123") "],\"nextLink\":null}";
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     char *next = NULL;
 
-    ck_assert_int_eq(kvp_jwk_parse_key_page(first, strlen(first), &list, &next, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_jwk_parse_page(KVP_KEYS, first, strlen(first), &list, &next, NULL), KVP_OK);
     ck_assert_str_eq(next, "https://v/keys?x");
     kvp_free(next);
-    ck_assert_int_eq(kvp_jwk_parse_key_page(empty, strlen(empty), &list, &next, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_jwk_parse_page(KVP_KEYS, empty, strlen(empty), &list, &next, NULL), KVP_OK);
     ck_assert_str_eq(next, "https://v/keys?y");
     kvp_free(next);
-    ck_assert_int_eq(kvp_jwk_parse_key_page(last, strlen(last), &list, &next, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_jwk_parse_page(KVP_KEYS, last, strlen(last), &list, &next, NULL), KVP_OK);
     ck_assert_ptr_null(next);
 
     ck_assert_uint_eq(list.count, 3);
     ck_assert_str_eq(list.items[0]->name, "a");
     ck_assert_str_eq(list.items[0]->version, "");
-    ck_assert(!list.items[0]->has_material && list.items[0]->managed);
+    ck_assert(!((kvp_key *)list.items[0])->has_material && list.items[0]->managed);
     ck_assert_str_eq(list.items[2]->name, "c");
     ck_assert_str_eq(list.items[2]->version, "0123");
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
 }
 END_TEST
 
@@ -304,17 +304,17 @@ static const char *const bad_pages[] = {
 START_TEST(a_bad_page_leaves_the_list_as_it_was)
 {
     static const char good[] = "{\"value\":[" ITEM("kept") "]}";
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     char *next = NULL;
     kvp_error error;
 
-    ck_assert_int_eq(kvp_jwk_parse_key_page(good, strlen(good), &list, &next, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_jwk_parse_page(KVP_KEYS, good, strlen(good), &list, &next, NULL), KVP_OK);
     ck_assert_int_eq(
-        kvp_jwk_parse_key_page(bad_pages[_i], strlen(bad_pages[_i]), &list, &next, &error),
+        kvp_jwk_parse_page(KVP_KEYS, bad_pages[_i], strlen(bad_pages[_i]), &list, &next, &error),
         KVP_ERR_PARSE);
     ck_assert_uint_eq(list.count, 1);
     ck_assert_str_eq(list.items[0]->name, "kept");
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
 }
 END_TEST
 
@@ -414,7 +414,7 @@ START_TEST(each_failing_allocation_is_survived)
     static const char page[] =
         "{\"value\":[" ITEM("a") "," ITEM("b/1") "],\"nextLink\":\"https://v/keys?x\"}";
     kvp_key *key = NULL, *copy = NULL;
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     char *next = NULL;
     long n;
     kvp_status st;
@@ -438,7 +438,7 @@ START_TEST(each_failing_allocation_is_survived)
     ck_assert_msg(n > 8 && n < 2000, "%ld allocations", n);
     for (n = 0; n < 2000; n++) {
         kvp_alloc_fail_after(n);
-        st = kvp_jwk_parse_key_page(page, strlen(page), &list, &next, NULL);
+        st = kvp_jwk_parse_page(KVP_KEYS, page, strlen(page), &list, &next, NULL);
         kvp_alloc_fail_after(-1);
         if (st == KVP_OK)
             break;
@@ -447,7 +447,7 @@ START_TEST(each_failing_allocation_is_survived)
     }
     ck_assert_msg(n > 8 && n < 2000, "%ld allocations", n);
     ck_assert_uint_eq(list.count, 2);
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
     kvp_free(next);
     kvp_key_free(copy);
     kvp_key_free(key);

@@ -53,15 +53,15 @@ static void check_bundle(const char *file, const json_t *body, const char *json)
 
 static void check_page(const char *file, const json_t *body, const char *json)
 {
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     kvp_error error = { 0 };
     char *next = NULL;
 
-    ck_assert_msg(kvp_jwk_parse_key_page(json, strlen(json), &list, &next, &error) == KVP_OK,
+    ck_assert_msg(kvp_jwk_parse_page(KVP_KEYS, json, strlen(json), &list, &next, &error) == KVP_OK,
                   "%s: %s", file, error.message);
     ck_assert_uint_eq(list.count, json_array_size(json_object_get(body, "value")));
     items += (unsigned)list.count;
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
     kvp_free(next);
 }
 

@@ -66,7 +66,7 @@ void fake_reset(void)
 
 unsigned fake_total(void)
 {
-    return fake_requests.gets + fake_requests.lists + fake_requests.creates +
+    return fake_requests.gets + fake_requests.lists + fake_requests.creates + fake_requests.imports +
            fake_requests.updates + fake_requests.deletes;
 }
 

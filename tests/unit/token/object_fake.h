@@ -16,7 +16,7 @@
 /** Requests since the last fake_reset. A parallel read of n keys counts as n in `gets` and 1 in
  * `batches`. */
 typedef struct fake_counts {
-    unsigned gets, batches, lists, creates, updates, deletes;
+    unsigned gets, batches, lists, creates, imports, updates, deletes;
 } fake_counts;
 extern fake_counts fake_requests;
 unsigned fake_total(void);

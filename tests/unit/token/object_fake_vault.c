@@ -214,9 +214,22 @@ kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *ver
     return answer(kvp_key_copy(key), ret, reterr);
 }
 
-kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
-                                  const char *const *versions, size_t count, kvp_trace *trace,
-                                  kvp_key **results, kvp_error *reterr)
+kvp_status kvp_vault_get(kvp_vault *vault, kvp_collection collection, const char *name,
+                         const char *version, kvp_trace *trace, kvp_entry **ret, kvp_error *reterr)
+{
+    kvp_key *key = NULL;
+    if (collection != KVP_KEYS) {
+        fake_requests.gets++;
+        return http_error(reterr, 404, "NotFound");
+    }
+    kvp_status st = kvp_vault_key_get(vault, name, version, trace, &key, reterr);
+    if (st == KVP_OK)
+        *ret = &key->entry;
+    return st;
+}
+
+kvp_status kvp_vault_get_many(kvp_vault *vault, kvp_vault_read *reads, size_t count,
+                              kvp_trace *trace, kvp_error *reterr)
 {
     kvp_error one;
     fake_requests.batches++;
@@ -224,13 +237,13 @@ kvp_status kvp_vault_key_get_many(kvp_vault *vault, const char *const *names,
     if (fails(reterr, &st))
         return st;
     for (size_t i = 0; i < count; i++)
-        (void)kvp_vault_key_get(vault, names[i], versions ? versions[i] : NULL, trace, &results[i],
-                                &one);
+        (void)kvp_vault_get(vault, reads[i].collection, reads[i].name, reads[i].version, trace,
+                            &reads[i].result, &one);
     return KVP_OK;
 }
 
-kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *ret,
-                              kvp_error *reterr)
+kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace *trace,
+                          kvp_entry_list *ret, kvp_error *reterr)
 {
     (void)trace;
     kvp_status st;
@@ -239,7 +252,7 @@ kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *
         return st;
     if (vault->no_lists)
         return http_error(reterr, 403, "Forbidden");
-    for (size_t i = 0; i < vault->count; i++) {
+    for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
         if (vault->keys[i] != lookup(vault->keys[i]->name, NULL))
             continue;
         kvp_key *item = kvp_key_copy(vault->keys[i]);
@@ -252,11 +265,55 @@ kvp_status kvp_vault_key_list(kvp_vault *vault, kvp_trace *trace, kvp_key_list *
         item->ops = 0;
         item->key_bits = 0;
         item->curve = KVP_CURVE_NONE;
-        st = kvp_key_list_take(ret, item);
+        st = kvp_entry_list_take(ret, &item->entry);
         if (st != KVP_OK)
             return kvp_error_set(reterr, st, "listing a key");
     }
     return KVP_OK;
+}
+
+kvp_status kvp_vault_versions(kvp_vault *vault, kvp_collection collection, const char *name,
+                              kvp_trace *trace, kvp_entry_list *ret, kvp_error *reterr)
+{
+    (void)trace;
+    kvp_status st;
+    fake_requests.lists++;
+    if (fails(reterr, &st))
+        return st;
+    for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
+        if (kvp_name_compare(vault->keys[i]->name, name) != 0)
+            continue;
+        kvp_key *item = kvp_key_copy(vault->keys[i]);
+        if (!item || kvp_entry_list_take(ret, &item->entry) != KVP_OK)
+            return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "listing a key");
+    }
+    return KVP_OK;
+}
+
+kvp_status kvp_vault_list_many(kvp_vault *vault, kvp_vault_listing *listings, size_t count,
+                               kvp_trace *trace, kvp_error *reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        kvp_vault_listing *l = &listings[i];
+        kvp_status st = l->versions_of ? kvp_vault_versions(vault, l->collection, l->versions_of,
+                                                            trace, &l->list, reterr)
+                                       : kvp_vault_list(vault, l->collection, trace, &l->list,
+                                                        reterr);
+        if (st == KVP_ERR_HTTP && reterr->http_status == 403) {
+            l->refused = 403;
+            l->error = *reterr;
+        } else if (st != KVP_OK) {
+            return st;
+        }
+    }
+    return KVP_OK;
+}
+
+kvp_status kvp_vault_secret_get(kvp_vault *vault, const char *name, const char *version,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr)
+{
+    (void)vault, (void)name, (void)version, (void)trace, (void)ret;
+    return http_error(reterr, 404, "SecretNotFound");
 }
 
 static void take_tags(kvp_key *key, const kvp_tag *tags, size_t count)
@@ -338,6 +395,34 @@ kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *t
     if (!lookup(name, NULL))
         return http_error(reterr, 404, "KeyNotFound");
     fake_remove(name);
+    return KVP_OK;
+}
+
+kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_key_import *import,
+                                kvp_trace *trace, kvp_key **ret, kvp_error *reterr)
+{
+    const kvp_key *from = import->key;
+    kvp_status st;
+    (void)vault;
+    (void)trace;
+    fake_requests.imports++;
+    if (fails(reterr, &st))
+        return st;
+    uint32_t ops = from->ops;
+    if (!ops)
+        ops = from->kty == KVP_KTY_EC ? KVP_OP_SIGN | KVP_OP_VERIFY : RSA_OPS;
+    kvp_key *key = add(name, from->kty, from->curve, ops, from->key_bits);
+    ck_assert_int_eq(kvp_buf_set(&key->n, from->n.data, from->n.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->e, from->e.data, from->e.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->x, from->x.data, from->x.len), KVP_OK);
+    ck_assert_int_eq(kvp_buf_set(&key->y, from->y.data, from->y.len), KVP_OK);
+    key->hsm = import->hsm;
+    key->attributes.not_before = from->attributes.not_before;
+    key->attributes.expires = from->attributes.expires;
+    take_tags(key, from->tags, from->tag_count);
+    if (from->kty == KVP_KTY_OCT)
+        key->key_bits = 0;
+    *ret = kvp_key_copy(key);
     return KVP_OK;
 }
 

@@ -78,7 +78,6 @@ START_TEST(values_that_no_key_of_a_vault_has_need_no_request)
         ATTR_VALUE(CKA_ALWAYS_AUTHENTICATE, yes),
         ATTR_VALUE(CKA_KEY_TYPE, dsa),
         ATTR_VALUE(CKA_KEY_TYPE, aes),
-        ATTR_TEXT(CKA_SUBJECT, "x"),
         ATTR_TEXT(CKA_ISSUER, "x"),
         ATTR_TEXT(CKA_SERIAL_NUMBER, "x"),
         ATTR_TEXT(CKA_VALUE, "x"),

@@ -348,7 +348,9 @@ START_TEST(templates_for_what_cannot_be_made_are_refused)
                                 ATTR_VALUE(CKA_KEY_TYPE, aes) };
     CK_ATTRIBUTE short_aes[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_KEY_TYPE, aes),
                                  ATTR_TEXT(CKA_VALUE, "short") };
-    CK_ATTRIBUTE on_token[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_TOKEN, yes) };
+    CK_ATTRIBUTE on_token[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_TOKEN, yes),
+                                ATTR_VALUE(CKA_KEY_TYPE, aes),
+                                ATTR_TEXT(CKA_VALUE, "0123456789abcdef") };
     CK_ATTRIBUTE trusted[] = { ATTR_VALUE(CKA_CLASS, secret_class),
                                ATTR_VALUE(CKA_KEY_TYPE, generic), ATTR_TEXT(CKA_VALUE, "x"),
                                ATTR_VALUE(CKA_TRUSTED, yes) };
@@ -357,15 +359,15 @@ START_TEST(templates_for_what_cannot_be_made_are_refused)
     ck_assert_rv(create(private_key, 2, &handle), CKR_TEMPLATE_INCONSISTENT);
     ck_assert_rv(create(no_value, 2, &handle), CKR_TEMPLATE_INCOMPLETE);
     ck_assert_rv(create(short_aes, 3, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
-    ck_assert_rv(create(on_token, 2, &handle), CKR_SESSION_READ_ONLY);
+    ck_assert_rv(create(on_token, 4, &handle), CKR_SESSION_READ_ONLY);
     ck_assert_rv(create(trusted, 4, &handle), CKR_ATTRIBUTE_READ_ONLY);
     ck_assert_rv(create(unknown, 1, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
 
     kvp_call call = fake_call();
-    ck_assert_rv(kvp_object_create(&call, &token->session, on_token, 2, &handle),
+    ck_assert_rv(kvp_object_create(&call, &token->session, on_token, 4, &handle),
                  CKR_TEMPLATE_INCONSISTENT);
     token->config.read_only = true;
-    ck_assert_rv(kvp_object_create(&call, &token->session, on_token, 2, &handle),
+    ck_assert_rv(kvp_object_create(&call, &token->session, on_token, 4, &handle),
                  CKR_TOKEN_WRITE_PROTECTED);
     ck_assert_uint_eq(fake_total(), 0);
 }

@@ -66,8 +66,8 @@ START_TEST(label_and_id_are_the_name)
     kvp_buf label = { 0 };
     kvp_buf id = { 0 };
 
-    ck_assert_int_eq(kvp_key_label(&key, &label), KVP_OK);
-    ck_assert_int_eq(kvp_key_object_id(&key, false, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_label(&key.entry, &label), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, false, &id), KVP_OK);
 
     ck_assert_str_eq(kvp_buf_str(&label), "web");
     ck_assert_str_eq(kvp_buf_str(&id), "web");
@@ -80,7 +80,7 @@ START_TEST(an_older_version_says_so_in_its_id)
 {
     kvp_key key = key_named("web", NULL, 0);
     kvp_buf id = { 0 };
-    ck_assert_int_eq(kvp_key_object_id(&key, true, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, true, &id), KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&id), "web/" V);
     kvp_buf_clear(&id);
 }
@@ -93,8 +93,8 @@ START_TEST(tags_override_label_and_id)
     kvp_buf label = { 0 };
     kvp_buf id = { 0 };
 
-    ck_assert_int_eq(kvp_key_label(&key, &label), KVP_OK);
-    ck_assert_int_eq(kvp_key_object_id(&key, false, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_label(&key.entry, &label), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, false, &id), KVP_OK);
 
     ck_assert_str_eq(kvp_buf_str(&label), "Web server");
     ck_assert_uint_eq(id.len, 4);
@@ -109,7 +109,7 @@ START_TEST(a_tag_that_is_no_base64url_is_passed_over)
     kvp_tag tags[] = { TAG("pkcs11-id", "not+base64url") };
     kvp_key key = key_named("web", tags, 1);
     kvp_buf id = { 0 };
-    ck_assert_int_eq(kvp_key_object_id(&key, false, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, false, &id), KVP_OK);
     ck_assert_str_eq(kvp_buf_str(&id), "web");
     kvp_buf_clear(&id);
 }
@@ -123,12 +123,12 @@ START_TEST(a_long_id_is_the_start_of_its_hash)
     kvp_key key = key_named(name, NULL, 0);
     kvp_buf id = { 0 };
 
-    ck_assert_int_eq(kvp_key_object_id(&key, false, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, false, &id), KVP_OK);
     ck_assert_uint_eq(id.len, 100);
     kvp_buf_clear(&id);
 
     name[100] = 'x';
-    ck_assert_int_eq(kvp_key_object_id(&key, false, &id), KVP_OK);
+    ck_assert_int_eq(kvp_entry_object_id(&key.entry, false, &id), KVP_OK);
     ck_assert_int_eq(kvp_digest_once(KVP_HASH_SHA256, name, 101, digest), KVP_OK);
     ck_assert_uint_eq(id.len, 20);
     ck_assert_mem_eq(id.data, digest, 20);
@@ -172,7 +172,10 @@ static const struct {
     { "web/" V ";type=secret-key", true, CKO_SECRET_KEY },
     { "web/" V ";type=", false, 0 },
     { "web/" V ";type=privat", false, 0 },
-    { "web/" V ";type=cert", false, 0 },
+    { "web/" V ";type=cert", true, CKO_CERTIFICATE },
+    { "web;type=data", true, CKO_DATA },
+    { "web/" V ";type=data", false, 0 },
+    { "web;type=cert", false, 0 },
     { "web/" V, false, 0 },
     { "web;type=private", false, 0 },
     { ";type=private", false, 0 },
@@ -189,7 +192,7 @@ START_TEST(a_unique_id_names_version_and_class)
                   "%s", text);
     if (unique_ids[_i].known) {
         ck_assert_str_eq(ref.name, "web");
-        ck_assert_str_eq(ref.version, V);
+        ck_assert_str_eq(ref.version, cls == CKO_DATA ? "" : V);
         ck_assert_uint_eq(cls, unique_ids[_i].cls);
     }
 }
@@ -200,13 +203,18 @@ START_TEST(a_key_identifier_belongs_to_its_vault)
     static const char mine[] = "https://Vault.test/keys/web/" V;
     static const char other[] = "https://vault.test.evil/keys/web/" V;
     static const char bare[] = "https://vault.test/keys/web";
+    static const char another[] = "https://vault.test/certificates/web/" V;
+    kvp_collection collection = KVP_SECRETS;
     kvp_key_ref ref;
-    ck_assert(kvp_key_ref_from_key_id(FAKE_URL, mine, sizeof(mine) - 1, &ref));
+    ck_assert(kvp_key_ref_from_key_id(FAKE_URL, mine, sizeof(mine) - 1, &ref, &collection));
     ck_assert_str_eq(ref.name, "web");
     ck_assert_str_eq(ref.version, V);
-    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, other, sizeof(other) - 1, &ref));
-    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, bare, sizeof(bare) - 1, &ref));
-    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, mine, 10, &ref));
+    ck_assert_int_eq(collection, KVP_KEYS);
+    ck_assert(kvp_key_ref_from_key_id(FAKE_URL, another, sizeof(another) - 1, &ref, &collection));
+    ck_assert_int_eq(collection, KVP_CERTIFICATES);
+    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, other, sizeof(other) - 1, &ref, &collection));
+    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, bare, sizeof(bare) - 1, &ref, &collection));
+    ck_assert(!kvp_key_ref_from_key_id(FAKE_URL, mine, 10, &ref, &collection));
 }
 END_TEST
 

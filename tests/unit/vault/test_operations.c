@@ -254,12 +254,12 @@ static void page(world *self, const fake_request *request, fake_reply *reply)
 
 START_TEST(all_pages_make_one_list)
 {
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     kvp_trace trace;
 
     w.answer = page;
     pages = 10;
-    ck_assert_int_eq(kvp_vault_key_list(w.vault, &trace, &list, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_vault_list(w.vault, KVP_KEYS, &trace, &list, NULL), KVP_OK);
     ck_assert_uint_eq(list.count, 18);
     ck_assert_str_eq(list.items[0]->name, "a0");
     ck_assert_str_eq(list.items[17]->name, "b9");
@@ -267,11 +267,11 @@ START_TEST(all_pages_make_one_list)
     assert_request(1, "GET", "/keys?api-version=7.4", "");
     assert_request(2, "GET", "/keys?api-version=7.4&$skiptoken=1", "");
     ck_assert(world_has(world_request(&w, 10), "Authorization", "Bearer tok-1"));
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
     pages = 1;
-    ck_assert_int_eq(kvp_vault_key_versions(w.vault, "k", NULL, &list, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_vault_versions(w.vault, KVP_KEYS, "k", NULL, &list, NULL), KVP_OK);
     assert_request(11, "GET", "/keys/k/versions?api-version=7.4", "");
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
 }
 END_TEST
 
@@ -288,14 +288,14 @@ static const struct {
 
 START_TEST(links_to_elsewhere_are_not_followed)
 {
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     kvp_error error;
 
     w.answer = page;
     pages = 3;
     link_before = bad_links[_i].before;
     link_after = bad_links[_i].after;
-    ck_assert_int_eq(kvp_vault_key_list(w.vault, NULL, &list, &error), KVP_ERR_REFUSED);
+    ck_assert_int_eq(kvp_vault_list(w.vault, KVP_KEYS, NULL, &list, &error), KVP_ERR_REFUSED);
     ck_assert_uint_eq(list.count, 0);
     ck_assert_uint_eq(world_count(&w), 2);
 }
@@ -316,12 +316,12 @@ static void turn(world *self, const fake_request *request, fake_reply *reply)
 
 START_TEST(a_list_that_turns_in_circles_ends)
 {
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     kvp_error error;
 
     circle = _i ? 7 : 1;
     w.answer = turn;
-    ck_assert_int_eq(kvp_vault_key_list(w.vault, NULL, &list, &error), KVP_ERR_PARSE);
+    ck_assert_int_eq(kvp_vault_list(w.vault, KVP_KEYS, NULL, &list, &error), KVP_ERR_PARSE);
     ck_assert_ptr_nonnull(strstr(error.message, "no end"));
     ck_assert_uint_lt(world_count(&w), 40);
 }
@@ -337,15 +337,16 @@ static void second_page_fails(world *self, const fake_request *request, fake_rep
 START_TEST(a_list_is_whole_or_not_at_all)
 {
     static const char first[] = "{\"value\":[{\"kid\":\"https://h/keys/kept\"}]}";
-    kvp_key_list list = { NULL, 0, 0 };
+    kvp_entry_list list = { NULL, 0, 0 };
     char *next = NULL;
 
-    ck_assert_int_eq(kvp_jwk_parse_key_page(first, strlen(first), &list, &next, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_jwk_parse_page(KVP_KEYS, first, strlen(first), &list, &next, NULL),
+                     KVP_OK);
     w.answer = second_page_fails;
     pages = 2;
-    ck_assert_int_eq(kvp_vault_key_list(w.vault, NULL, &list, NULL), KVP_ERR_PARSE);
+    ck_assert_int_eq(kvp_vault_list(w.vault, KVP_KEYS, NULL, &list, NULL), KVP_ERR_PARSE);
     ck_assert_uint_eq(list.count, 1);
-    kvp_key_list_clear(&list);
+    kvp_entry_list_clear(&list);
 }
 END_TEST
 
@@ -383,96 +384,93 @@ static void one_of_many(world *self, const fake_request *request, fake_reply *re
     reply->body = reply->text;
 }
 
-static kvp_status get_many(kvp_key **results, kvp_trace *trace, kvp_error *error)
+static kvp_status get_many(kvp_vault_read *reads, kvp_trace *trace, kvp_error *error)
 {
     static char text[MANY][16];
-    const char *names[MANY];
 
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(text[i], sizeof(text[i]), "key-%u", i);
-        names[i] = text[i];
+        reads[i] = (kvp_vault_read){ KVP_KEYS, text[i], NULL, NULL };
     }
     w.answer = one_of_many;
-    return kvp_vault_key_get_many(w.vault, names, NULL, MANY, trace, results, error);
+    return kvp_vault_get_many(w.vault, reads, MANY, trace, error);
 }
 
-static void assert_many(kvp_key **results)
+static void assert_many(kvp_vault_read *reads)
 {
     char name[16];
 
     for (unsigned i = 0; i < MANY; i++) {
         snprintf(name, sizeof(name), "key-%u", i);
         if (i == 7 || i == 8) {
-            ck_assert_ptr_null(results[i]);
+            ck_assert_ptr_null(reads[i].result);
             continue;
         }
-        ck_assert_ptr_nonnull(results[i]);
-        ck_assert_str_eq(results[i]->name, name);
-        kvp_key_free(results[i]);
+        ck_assert_ptr_nonnull(reads[i].result);
+        ck_assert_str_eq(reads[i].result->name, name);
+        kvp_entry_free(reads[i].result);
     }
 }
 
 START_TEST(many_keys_are_read_and_the_missing_passed_over)
 {
-    kvp_key *results[MANY];
+    kvp_vault_read reads[MANY];
     kvp_trace trace;
     kvp_error error = { 0 };
 
-    ck_assert_msg(get_many(results, &trace, &error) == KVP_OK, "%s", error.message);
-    assert_many(results);
+    ck_assert_msg(get_many(reads, &trace, &error) == KVP_OK, "%s", error.message);
+    assert_many(reads);
     ck_assert_uint_eq(trace.attempts, MANY + 1);
     ck_assert_uint_eq(world_token_requests(&w), 1);
     ck_assert_uint_eq(world_count(&w), MANY + 1);
-    ck_assert_int_eq(kvp_vault_key_get_many(w.vault, NULL, NULL, 0, NULL, results, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_vault_get_many(w.vault, NULL, 0, NULL, NULL), KVP_OK);
 }
 END_TEST
 
 START_TEST(a_token_that_expires_in_the_middle_is_replaced)
 {
-    kvp_key *results[MANY];
+    kvp_vault_read reads[MANY];
     kvp_error error = { 0 };
 
     refuse_from = 30;
-    ck_assert_msg(get_many(results, NULL, &error) == KVP_OK, "%s", error.message);
-    assert_many(results);
+    ck_assert_msg(get_many(reads, NULL, &error) == KVP_OK, "%s", error.message);
+    assert_many(reads);
     ck_assert_uint_eq(world_token_requests(&w), 2);
 }
 END_TEST
 
 START_TEST(a_vault_that_refuses_all_ends_the_batch)
 {
-    kvp_key *results[MANY];
+    kvp_vault_read reads[MANY];
     kvp_error error = { 0 };
 
     w.refuse_all = true;
-    ck_assert_int_eq(get_many(results, NULL, &error), KVP_ERR_HTTP);
+    ck_assert_int_eq(get_many(reads, NULL, &error), KVP_ERR_HTTP);
     ck_assert_int_eq(error.http_status, 401);
     for (unsigned i = 0; i < MANY; i++)
-        ck_assert_ptr_null(results[i]);
+        ck_assert_ptr_null(reads[i].result);
     ck_assert_uint_le(world_token_requests(&w), 2);
 }
 END_TEST
 
 START_TEST(trouble_with_the_vault_is_the_result)
 {
-    kvp_key *results[MANY];
+    kvp_vault_read reads[MANY];
     kvp_error error = { 0 };
 
     failing_status = 501;
-    ck_assert_int_eq(get_many(results, NULL, &error), KVP_ERR_HTTP);
+    ck_assert_int_eq(get_many(reads, NULL, &error), KVP_ERR_HTTP);
     ck_assert_int_eq(error.http_status, 501);
     for (unsigned i = 0; i < MANY; i++)
-        ck_assert_ptr_null(results[i]);
+        ck_assert_ptr_null(reads[i].result);
 }
 END_TEST
 
 START_TEST(a_bad_name_among_many_sends_nothing)
 {
-    const char *names[] = { "good", "b/ad" };
-    kvp_key *results[2];
+    kvp_vault_read reads[] = { { KVP_KEYS, "good", NULL, NULL }, { KVP_KEYS, "b/ad", NULL, NULL } };
 
-    ck_assert_int_eq(kvp_vault_key_get_many(w.vault, names, NULL, 2, NULL, results, NULL),
-                     KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_get_many(w.vault, reads, 2, NULL, NULL), KVP_ERR_INVALID);
     ck_assert_uint_eq(fake_server_count(w.server), 0);
 }
 END_TEST

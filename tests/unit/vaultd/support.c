@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "jwk/base64url.h"
+#include "vaultd/admin.h"
 #include "vaultd/datadir.h"
 #include "vaultd/files.h"
 #include "vaultd/roles.h"
@@ -136,7 +137,7 @@ void kvp_test_principal(kvp_test_vault *vault, const char *name, const char *rol
     const char *roles[] = { found->id, NULL };
     ck_assert_int_eq(kvp_principal_make(name, &principal, secret, NULL), KVP_OK);
     ck_assert_int_eq(kvp_store_principal_add(vault->daemon.store, &vault->daemon.vault, &principal,
-                                             roles, "/", NULL),
+                                             roles, "/", NULL, 0, NULL),
                      KVP_OK);
     issue_token(vault, principal.client_id, ret_token);
 }
@@ -151,6 +152,7 @@ kvp_exchange *kvp_test_request(kvp_test_vault *vault, const char *method, const 
     ex->target = strchr(path, '?') ? kvp_strdup(path)
                                    : kvp_asprintf("%s?api-version=%s", path, vault->api_version);
     ex->host = kvp_strdup("127.0.0.1:8443");
+    ex->accept = kvp_strdup(vault->accept);
     if (token)
         ex->authorization = kvp_asprintf("Bearer %s", token);
     snprintf(ex->peer, sizeof(ex->peer), "127.0.0.1");
@@ -241,4 +243,24 @@ char *kvp_test_base64(const void *data, size_t len)
     char *copy = kvp_strdup(kvp_buf_str(&text));
     kvp_buf_clear(&text);
     return copy;
+}
+
+kvp_status kvp_test_admin(const kvp_test_vault *vault, const char *line, char *output, size_t size,
+                          kvp_error *error)
+{
+    char copy[2048], *words[40] = { (char *)(uintptr_t) "keyvaultd" }, *save = NULL;
+    int count = 1;
+    kvp_options options;
+
+    snprintf(copy, sizeof(copy), "--data %s %s", vault->dir, line);
+    for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        words[count++] = word;
+    memset(output, 0, size);
+    kvp_status status = kvp_options_parse(count, words, &options, error);
+    if (status != KVP_OK)
+        return status;
+    FILE *out = fmemopen(output, size - 1, "w");
+    status = kvp_admin_run(&options, out, error);
+    fclose(out);
+    return status;
 }

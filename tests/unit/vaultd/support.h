@@ -24,6 +24,7 @@ typedef struct kvp_test_vault {
     char secret[KVP_SECRET_SIZE];
     char token[KVP_SECRET_SIZE]; /**< of the administrator */
     const char *api_version;     /**< of the requests made by kvp_test_call; "7.5" */
+    const char *accept;          /**< their Accept; NULL = none */
 } kvp_test_vault;
 
 void kvp_test_vault_open(kvp_test_vault *vault, kvp_vault_kind kind);
@@ -47,6 +48,11 @@ json_t *kvp_test_call(kvp_test_vault *vault, const char *method, const char *pat
 /** Like it, formatted body. */
 json_t *kvp_test_callf(kvp_test_vault *vault, const char *method, const char *path, int status,
                        const char *format, ...) KVP_PRINTF(5, 6);
+
+/** Run a sub-command on the vault's directory, words separated by blanks, as another process would;
+ * what it prints goes to @output. */
+kvp_status kvp_test_admin(const kvp_test_vault *vault, const char *line, char *output, size_t size,
+                          kvp_error *error);
 
 /** A string member by path (`key.kid`); fails the test when it is missing. */
 const char *kvp_test_text(const json_t *document, const char *path);

@@ -5,7 +5,8 @@
 #include "support.h"
 
 #include "base/alloc.h"
-#include "vaultd/x509.h"
+#include "vaultd/certificate_doc.h"
+#include "vaultd/keeper.h"
 
 #include <openssl/x509.h>
 #include <stdio.h>
@@ -59,7 +60,7 @@ static void decode(const char *text, kvp_buf *ret)
  */
 
 /* A certificate for the request of @name, signed by somebody else, as base64 in a new string. */
-static char *sign_request(const char *name)
+static char *certify(const char *name)
 {
     char path[200];
     kvp_buf csr = KVP_BUF_INIT(0), text = KVP_BUF_INIT(0);
@@ -68,8 +69,6 @@ static char *sign_request(const char *name)
     snprintf(path, sizeof(path), "/certificates/%s/pending", name);
     json_t *operation = get(path);
     ck_assert_str_eq(kvp_test_text(operation, "status"), "inProgress");
-    ck_assert_str_eq(kvp_test_text(operation, "status_details"),
-                     "Pending certificate created. Please Perform Merge to complete the request.");
     decode(kvp_test_text(operation, "csr"), &csr);
     json_decref(operation);
     ck_assert_int_eq(kvp_engine_generate_ec(kvp_engine_curve_find("P-256"), &ca, NULL), KVP_OK);
@@ -95,6 +94,19 @@ static char *sign_request(const char *name)
     kvp_buf_clear(&text);
     kvp_buf_clear(&csr);
     return copy;
+}
+
+/* The same of a request that waits for just that. */
+static char *sign_request(const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "/certificates/%s/pending", name);
+    json_t *operation = get(path);
+    ck_assert_str_eq(kvp_test_text(operation, "status_details"),
+                     "Pending certificate created. Please Perform Merge to complete the request.");
+    json_decref(operation);
+    return certify(name);
 }
 
 START_TEST(a_request_waits_for_its_certificate_over_a_restart)
@@ -200,6 +212,140 @@ START_TEST(an_operation_can_be_cancelled_and_deleted)
 }
 END_TEST
 
+/* --- issued later --------------------------------------------------------------------------------
+ */
+
+#define DELAY 3600
+
+/* Whether the operation of @name has @status. */
+static void check_operation(const char *name, const char *status)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "/certificates/%s/pending", name);
+    json_t *operation = get(path);
+    ck_assert_str_eq(kvp_test_text(operation, "status"), status);
+    json_decref(operation);
+}
+
+static void issue_due(int64_t now)
+{
+    kvp_error error = { .status = KVP_OK };
+
+    ck_assert_msg(kvp_certificates_issue_due(&vault.daemon, now, &error) == KVP_OK, "%s",
+                  error.message);
+}
+
+START_TEST(a_self_signed_certificate_takes_as_long_as_the_daemon_was_told)
+{
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", EC_SELF);
+    create("other", EC_UNKNOWN);
+    json_t *waiting = get("/certificates/c"), *operation = get("/certificates/c/pending");
+
+    ck_assert_str_eq(kvp_test_members(waiting), "id attributes policy pending");
+    ck_assert(json_is_false(kvp_test_at(waiting, "attributes.enabled")));
+    ck_assert_str_eq(kvp_test_members(operation),
+                     "id issuer csr cancellation_requested status status_details request_id");
+    ck_assert_ptr_nonnull(strstr(kvp_test_text(operation, "status_details"), "is in progress"));
+    issue_due(kvp_ident_now());
+    check_operation("c", "inProgress");
+    json_decref(kvp_test_call(&vault, "GET", "/keys/c", NULL, 404));
+    kvp_test_error(post("/certificates/c/create", EC_SELF, 409), "Conflict", NULL, "pending");
+    issue_due(kvp_ident_now() + DELAY);
+    check_operation("c", "completed");
+    check_operation("other", "inProgress");
+    json_t *made = get("/certificates/c"), *key = get("/keys/c");
+    ck_assert_str_eq(kvp_test_members(made), "id kid sid x5t cer attributes policy pending");
+    ck_assert_str_eq(kvp_test_text(made, "id"), kvp_test_text(waiting, "id"));
+    ck_assert_str_eq(kvp_test_text(key, "key.kid"), kvp_test_text(made, "kid"));
+    ck_assert(json_is_true(kvp_test_at(made, "attributes.enabled")));
+    json_decref(key);
+    json_decref(made);
+    json_decref(operation);
+    json_decref(waiting);
+}
+END_TEST
+
+START_TEST(what_was_begun_before_a_restart_is_issued_after_it)
+{
+    static const char disabled[] = "{\"attributes\":{\"enabled\":false},\"policy\":{"
+                                   "\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"self\"},"
+                                   "\"x509_props\":{\"subject\":\"CN=x\"}}}";
+
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", disabled);
+    kvp_test_vault_restart(&vault);
+    vault.daemon.certificate_delay_s = 0;
+    kvp_keeper_round(&vault.daemon);
+    check_operation("c", "completed");
+    json_t *made = get("/certificates/c");
+    ck_assert(json_is_false(kvp_test_at(made, "attributes.enabled"))); /* as was asked */
+    json_decref(made);
+}
+END_TEST
+
+START_TEST(a_policy_that_changes_meanwhile_does_not_change_the_key)
+{
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", EC_SELF);
+    json_decref(kvp_test_call(&vault, "PATCH", "/certificates/c/policy",
+                              "{\"key_props\":{\"kty\":\"RSA\",\"key_size\":2048},"
+                              "\"x509_props\":{\"subject\":\"CN=later\"}}",
+                              200));
+    issue_due(kvp_ident_now() + DELAY);
+    json_t *key = get("/keys/c");
+    ck_assert_str_eq(kvp_test_text(key, "key.kty"), "EC");
+    ck_assert_str_eq(kvp_test_text(key, "key.crv"), "P-256");
+    json_decref(key);
+}
+END_TEST
+
+START_TEST(a_cancelled_or_deleted_certificate_is_not_issued)
+{
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", EC_SELF);
+    create("d", EC_SELF);
+    json_decref(kvp_test_call(&vault, "PATCH", "/certificates/c/pending",
+                              "{\"cancellation_requested\":true}", 200));
+    json_decref(kvp_test_call(&vault, "DELETE", "/certificates/d", NULL, 200));
+    json_t *told = get("/certificates/c/pending");
+    ck_assert_str_eq(kvp_test_text(told, "status"), "inProgress");
+    ck_assert(json_is_true(kvp_test_at(told, "cancellation_requested")));
+    json_decref(told);
+    /* Nor does anybody else's certificate come into it any more. */
+    char *cert = certify("c");
+    json_decref(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 404,
+                               "{\"x5c\":[\"%s\"]}", cert));
+    kvp_free(cert);
+    issue_due(kvp_ident_now() + DELAY);
+    check_operation("c", "cancelled");
+    json_decref(kvp_test_call(&vault, "GET", "/keys/c", NULL, 404));
+    json_decref(post("/deletedcertificates/d/recover", NULL, 200));
+    check_operation("d", "inProgress");
+    issue_due(kvp_ident_now() + DELAY);
+    check_operation("d", "completed");
+    json_decref(get("/keys/d"));
+}
+END_TEST
+
+START_TEST(a_request_can_be_had_alone_in_its_own_form)
+{
+    create("c", EC_UNKNOWN);
+    json_t *operation = get("/certificates/c/pending");
+
+    vault.accept = "application/pkcs10";
+    kvp_exchange *ex =
+        kvp_test_request(&vault, "GET", "/certificates/c/pending", vault.token, NULL);
+    ck_assert_int_eq(ex->status, 200);
+    ck_assert_str_eq(ex->content_type, "application/pkcs10; charset=utf-8");
+    ck_assert_str_eq(kvp_buf_str(&ex->reply), kvp_test_text(operation, "csr"));
+    kvp_exchange_free(ex);
+    json_decref(kvp_test_call(&vault, "GET", "/certificates/none/pending", NULL, 404));
+    json_decref(operation);
+}
+END_TEST
+
 /* --- imported ------------------------------------------------------------------------------------
  */
 
@@ -235,6 +381,43 @@ START_TEST(the_secret_of_one_certificate_makes_another)
     json_decref(first);
     json_decref(secret);
     free(text);
+}
+END_TEST
+
+static const struct {
+    const char *version, *type;
+    int status;
+    const char *shown; /* content type of the answer; NULL = an error */
+} pem_rows[] = {
+    { "7.6", "application/x-pem-file", 200, "application/x-pkcs12" }, /* not known yet */
+    { "2025-07-01", "application/x-pem-file", 200, "application/x-pem-file" },
+    { "2025-06-01-preview", "application/x-pem-file", 200, "application/x-pem-file" },
+    { "2025-07-01", "application/x-pkcs12", 200, "application/x-pkcs12" },
+    { "2025-07-01", "text/plain", 400, NULL },
+};
+
+START_TEST(a_pfx_is_read_as_pem_since_2025)
+{
+    char path[200];
+
+    create("c", EC_SELF);
+    snprintf(path, sizeof(path), "/secrets/c?api-version=%s&outContentType=%s",
+             pem_rows[_i].version, pem_rows[_i].type);
+    json_t *secret = kvp_test_call(&vault, "GET", path, NULL, pem_rows[_i].status);
+    if (pem_rows[_i].shown) {
+        bool pem = strcmp(pem_rows[_i].shown, "application/x-pem-file") == 0;
+        const char *value = kvp_test_text(secret, "value");
+        ck_assert_str_eq(kvp_test_text(secret, "contentType"), pem_rows[_i].shown);
+        ck_assert_int_eq(strncmp(value, "-----BEGIN PRIVATE KEY-----\n", 28) == 0, pem);
+        ck_assert_int_eq(strstr(value, "-----BEGIN CERTIFICATE-----\n") != NULL, pem);
+        json_decref(secret);
+    } else {
+        kvp_test_error(secret, "BadParameter", NULL, "outContentType");
+    }
+    /* What is stored stays what it is. */
+    secret = get("/secrets/c");
+    ck_assert_str_eq(kvp_test_text(secret, "contentType"), "application/x-pkcs12");
+    json_decref(secret);
 }
 END_TEST
 
@@ -347,6 +530,12 @@ static void add_all(TCase *t)
     tcase_add_test(t, a_request_waits_for_its_certificate_over_a_restart);
     tcase_add_test(t, a_merge_needs_the_certificate_of_its_key);
     tcase_add_test(t, an_operation_can_be_cancelled_and_deleted);
+    tcase_add_test(t, a_self_signed_certificate_takes_as_long_as_the_daemon_was_told);
+    tcase_add_test(t, what_was_begun_before_a_restart_is_issued_after_it);
+    tcase_add_test(t, a_policy_that_changes_meanwhile_does_not_change_the_key);
+    tcase_add_test(t, a_cancelled_or_deleted_certificate_is_not_issued);
+    tcase_add_test(t, a_request_can_be_had_alone_in_its_own_form);
+    tcase_add_loop_test(t, a_pfx_is_read_as_pem_since_2025, 0, (int)KVP_ARRAY_LEN(pem_rows));
     tcase_add_loop_test(t, the_secret_of_one_certificate_makes_another, 0, 2);
     tcase_add_loop_test(t, import_refuses_what_is_no_certificate, 0, 6);
     tcase_add_test(t, issuers_are_set_changed_listed_and_deleted_and_keep_no_password);

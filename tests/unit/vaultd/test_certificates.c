@@ -406,7 +406,7 @@ START_TEST(a_deleted_certificate_takes_key_and_secret_along_and_brings_them_back
     json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c", NULL, 200));
     ck_assert_ptr_null(kvp_test_call(&vault, "DELETE", "/deletedcertificates/c", NULL, 204));
     kvp_test_error(kvp_test_call(&vault, "GET", "/deletedcertificates/c", NULL, 404),
-                   "CertificateNotFound", NULL, "Deleted Certificate not found: c");
+                   "CertificateNotFound", NULL, "A certificate with (name/id) c was not found");
     json_decref(post("/keys/c/create", "{\"kty\":\"EC\"}", 200));
     json_decref(kvp_test_call(&vault, "DELETE", "/certificates/c", NULL, 404));
 }

@@ -6,71 +6,29 @@
  */
 #include "config.h"
 
-#include "support.h"
+#include "softhsm.h"
 
 #include "base/alloc.h"
-#include "vaultd/token_hsm.h"
+#include "vaultd/keeper.h"
+#include "vaultd/token_home.h"
 
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char *const modules[] = { "/usr/lib/softhsm/libsofthsm2.so",
-                                       "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-                                       "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so" };
-static const char *module;
 static kvp_test_vault vault;
-
-static void write_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(f);
-    fputs(text, f);
-    ck_assert_int_eq(fclose(f), 0);
-}
-
-static void make_token(void)
-{
-    char text[900], cwd[400];
-
-    ck_assert_ptr_nonnull(getcwd(cwd, sizeof(cwd)));
-    snprintf(text, sizeof(text), "directories.tokendir = %s/%s\nobjectstore.backend = file\n", cwd,
-             vault.dir);
-    write_file(kvp_test_path(vault.dir, "softhsm2.conf"), text);
-    write_file(kvp_test_path(vault.dir, "pin"), "1234\n");
-    ck_assert_int_eq(setenv("SOFTHSM2_CONF", kvp_test_path(vault.dir, "softhsm2.conf"), 1), 0);
-    ck_assert_int_eq(system("softhsm2-util --init-token --free --label test --so-pin 12345678 "
-                            "--pin 1234 >/dev/null"),
-                     0);
-}
-
-static void open_token(void)
-{
-    kvp_error error = { .status = KVP_OK };
-
-    ck_assert_msg(kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test",
-                                 &vault.daemon.token, &error) == KVP_OK,
-                  "%s", error.message);
-    kvp_key_cache_use_token(vault.daemon.cache, vault.daemon.token);
-}
 
 static void setup(void)
 {
     kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
-    make_token();
-    open_token();
+    kvp_softhsm_make(&vault);
 }
 
 static void teardown(void)
 {
-    kvp_token *token = vault.daemon.token;
-
-    vault.daemon.token = NULL;
-    kvp_test_vault_close(&vault); /* the cache goes first: its keys are of the token */
-    kvp_token_close(token);
+    kvp_softhsm_close(&vault);
 }
 
 static void create(const char *name, const char *body)
@@ -222,7 +180,7 @@ START_TEST(a_key_survives_restart_rotation_and_backup)
     kvp_token *token = vault.daemon.token;
     kvp_test_vault_restart(&vault);
     kvp_token_close(token);
-    open_token();
+    kvp_softhsm_open(&vault);
     json_t *back = kvp_test_callf(&vault, "POST", "/keys/restore", 200, "{\"value\":\"%s\"}",
                                   kvp_test_text(blob, "value"));
     ck_assert_str_eq(kvp_test_text(back, "key.n"), kvp_test_text(rotated, "key.n"));
@@ -270,6 +228,114 @@ START_TEST(the_store_has_a_reference_and_no_key)
 }
 END_TEST
 
+START_TEST(a_purge_destroys_the_key_in_the_token)
+{
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    create("kept", "{\"kty\":\"EC-HSM\"}");
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 6);
+    json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 6);
+    json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    sign_and_verify("kept", "ES256", 32);
+}
+END_TEST
+
+START_TEST(what_a_backup_names_survives_a_purge_and_what_came_later_does_not)
+{
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    json_t *blob = kvp_test_call(&vault, "POST", "/keys/r/backup", NULL, 200);
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+    json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    /* Twice: what was restored is as little the vault's alone as before. */
+    for (int i = 0; i < 2; i++) {
+        json_decref(kvp_test_callf(&vault, "POST", "/keys/restore", 200, "{\"value\":\"%s\"}",
+                                   kvp_test_text(blob, "value")));
+        sign_and_verify("r", "ES256", 32);
+        json_decref(kvp_test_call(&vault, "DELETE", "/keys/r", NULL, 200));
+        json_decref(kvp_test_call(&vault, "DELETE", "/deletedkeys/r", NULL, 204));
+        ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    }
+    json_decref(blob);
+}
+END_TEST
+
+START_TEST(what_was_purged_without_the_token_is_destroyed_when_it_is_there)
+{
+    kvp_token *token = vault.daemon.token;
+
+    create("r", "{\"kty\":\"EC-HSM\"}");
+    vault.daemon.token = NULL;
+    ck_assert_int_eq(kvp_store_key_delete(vault.daemon.store, &vault.daemon.vault, "r", 1, 2, NULL),
+                     KVP_OK);
+    kvp_keeper_round(&vault.daemon);
+    vault.daemon.token = token;
+    ck_assert_int_eq(kvp_store_key_get(vault.daemon.store, &vault.daemon.vault, "r", NULL,
+                                       KVP_KEY_DELETED, &(kvp_key_record){ .row = 0 }, NULL),
+                     KVP_ERR_NOT_FOUND);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 2);
+    kvp_keeper_round(&vault.daemon);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 0);
+}
+END_TEST
+
+static void administer(const char *line)
+{
+    char output[8192];
+    kvp_error error = { .status = KVP_OK };
+
+    ck_assert_msg(kvp_test_admin(&vault, line, output, sizeof(output), &error) == KVP_OK, "%s: %s",
+                  line, error.message);
+}
+
+START_TEST(sub_commands_put_keys_into_the_token_that_the_daemon_was_given)
+{
+    char pin[512], pem[512], line[700];
+    kvp_options options = { .hsm_module = kvp_softhsm_module(), .hsm_pin_file = pin };
+    kvp_error error = { .status = KVP_OK };
+    kvp_token *token = vault.daemon.token;
+
+    snprintf(pin, sizeof(pin), "%s/pin", vault.dir);
+    snprintf(pem, sizeof(pem), "%s/key.pem", vault.dir);
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    FILE *f = fopen(pem, "w");
+    ck_assert_int_eq(PEM_write_PrivateKey(f, pkey, NULL, NULL, 0, NULL, NULL), 1);
+    fclose(f);
+    EVP_PKEY_free(pkey);
+    /* A module is opened once in a process: ours steps aside for the daemon's and the others'. */
+    vault.daemon.token = NULL;
+    kvp_token_close(token);
+    ck_assert_msg(kvp_token_home_open(vault.daemon.store, &vault.daemon.vault, &options, &token,
+                                      &error) == KVP_OK,
+                  "%s", error.message);
+    kvp_token_close(token);
+    administer("key create made --kty EC-HSM");
+    snprintf(line, sizeof(line), "key import moved %s --kty EC-HSM", pem);
+    administer(line);
+    administer("key create soft");
+    kvp_softhsm_open(&vault);
+    ck_assert_uint_eq(kvp_softhsm_count(&vault), 4);
+    sign_and_verify("made", "ES256", 32);
+    sign_and_verify("moved", "ES256", 32);
+    sign_and_verify("soft", "RS256", 32);
+    /* Without a token from now on. */
+    token = vault.daemon.token;
+    vault.daemon.token = NULL;
+    kvp_key_cache_empty(vault.daemon.cache);
+    kvp_token_close(token);
+    options = (kvp_options){ .hsm_module = NULL };
+    ck_assert_int_eq(
+        kvp_token_home_open(vault.daemon.store, &vault.daemon.vault, &options, &token, &error),
+        KVP_OK);
+    ck_assert_ptr_null(token);
+    ck_assert_int_eq(kvp_token_home_reopen(vault.daemon.store, &options, &token, &error), KVP_OK);
+    ck_assert_ptr_null(token);
+}
+END_TEST
+
 START_TEST(software_keys_move_into_the_token)
 {
     kvp_engine_key *soft = NULL, *moved = NULL;
@@ -307,13 +373,13 @@ START_TEST(a_wrong_pin_or_token_or_module_is_told)
     ck_assert_int_eq(
         kvp_token_open("/nowhere.so", kvp_test_path(vault.dir, "pin"), NULL, &other, &error),
         KVP_ERR_IO);
-    ck_assert_int_eq(
-        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "none", &other, &error),
-        KVP_ERR_IO);
-    write_file(kvp_test_path(vault.dir, "pin"), "4321\n");
-    ck_assert_int_eq(
-        kvp_token_open(module, kvp_test_path(vault.dir, "pin"), "test", &other, &error),
-        KVP_ERR_CRYPTO);
+    ck_assert_int_eq(kvp_token_open(kvp_softhsm_module(), kvp_test_path(vault.dir, "pin"), "none",
+                                    &other, &error),
+                     KVP_ERR_IO);
+    kvp_softhsm_write(kvp_test_path(vault.dir, "pin"), "4321\n");
+    ck_assert_int_eq(kvp_token_open(kvp_softhsm_module(), kvp_test_path(vault.dir, "pin"), "test",
+                                    &other, &error),
+                     KVP_ERR_CRYPTO);
     ck_assert_ptr_null(strstr(error.message, "4321"));
 }
 END_TEST
@@ -323,12 +389,8 @@ int main(void)
     Suite *suite = suite_create("hsm");
     TCase *tests = tcase_create("token");
 
-    for (size_t i = 0; i < KVP_ARRAY_LEN(modules) && !module; i++) {
-        if (access(modules[i], R_OK) == 0)
-            module = modules[i];
-    }
-    if (!module)
-        return 77; /* skipped */
+    if (!kvp_softhsm_module())
+        return KVP_TEST_SKIPPED;
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, rsa_keys_of_the_token_do_all_that_rsa_keys_do);
@@ -337,6 +399,10 @@ int main(void)
     tcase_add_test(tests, wrong_ciphertexts_are_the_callers_fault);
     tcase_add_test(tests, a_key_survives_restart_rotation_and_backup);
     tcase_add_test(tests, the_store_has_a_reference_and_no_key);
+    tcase_add_test(tests, a_purge_destroys_the_key_in_the_token);
+    tcase_add_test(tests, what_a_backup_names_survives_a_purge_and_what_came_later_does_not);
+    tcase_add_test(tests, what_was_purged_without_the_token_is_destroyed_when_it_is_there);
+    tcase_add_test(tests, sub_commands_put_keys_into_the_token_that_the_daemon_was_given);
     tcase_add_loop_test(tests, software_keys_move_into_the_token, 0,
                         1 + (int)KVP_ARRAY_LEN(curves));
     tcase_add_test(tests, a_wrong_pin_or_token_or_module_is_told);

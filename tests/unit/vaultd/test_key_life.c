@@ -216,7 +216,7 @@ START_TEST(deletion_goes_the_way_of_the_service)
     kvp_test_error(kvp_test_call(&vault, "POST", "/deletedkeys/none/recover", NULL, 404),
                    "KeyNotFound", NULL, "A key with (name/id) none was not found");
     kvp_test_error(kvp_test_call(&vault, "DELETE", "/deletedkeys/none", NULL, 404), "KeyNotFound",
-                   NULL, "Deleted Key not found: none");
+                   NULL, "A key with (name/id) none was not found");
     kvp_test_error(kvp_test_call(&vault, "DELETE", "/keys/none", NULL, 404), "KeyNotFound", NULL,
                    "");
     json_decref(deleted);
@@ -311,6 +311,28 @@ START_TEST(an_hsm_makes_symmetric_keys_of_its_sizes)
 }
 END_TEST
 
+START_TEST(a_new_symmetric_key_may_do_more_than_an_imported_one)
+{
+    static const char *const forms[][4] = {
+        { "POST", "/keys/made/create", "{\"kty\":\"oct-HSM\"}",
+          "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\",\"sign\",\"verify\",\"deriveKey\"]" },
+        { "POST", "/keys/told/create", "{\"kty\":\"oct-HSM\",\"key_ops\":[\"encrypt\"]}",
+          "[\"encrypt\"]" },
+        { "PUT", "/keys/brought",
+          "{\"key\":{\"kty\":\"oct-HSM\",\"k\":\"AAAAAAAAAAAAAAAAAAAAAA\"}}",
+          "[\"wrapKey\",\"unwrapKey\",\"encrypt\",\"decrypt\"]" },
+    };
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(forms); i++) {
+        json_t *key = kvp_test_call(&vault, forms[i][0], forms[i][1], forms[i][2], 200);
+        json_t *ops = json_loads(forms[i][3], 0, NULL);
+        ck_assert(json_equal(kvp_test_at(key, "key.key_ops"), ops));
+        json_decref(ops);
+        json_decref(key);
+    }
+}
+END_TEST
+
 START_TEST(an_hsm_gives_random_bytes)
 {
     static const char *const bad[] = { "{\"count\":0}", "{\"count\":129}", "{\"count\":-1}" };
@@ -346,6 +368,7 @@ static void add_all(Suite *suite)
     tcase_add_loop_test(in_hsm, an_hsm_sorts_its_members_and_calls_every_key_its_own, 0, 4);
     tcase_add_test(in_hsm, an_hsm_ends_a_list_without_a_link_and_names_urls);
     tcase_add_test(in_hsm, an_hsm_makes_symmetric_keys_of_its_sizes);
+    tcase_add_test(in_hsm, a_new_symmetric_key_may_do_more_than_an_imported_one);
     tcase_add_test(in_hsm, an_hsm_gives_random_bytes);
     suite_add_tcase(suite, in_vault);
     suite_add_tcase(suite, in_hsm);

@@ -323,6 +323,60 @@ START_TEST(an_ec_jwk_of_the_standard_is_taken)
 }
 END_TEST
 
+/* The generator of secp256k1, whose private key is one (SEC 2, section 2.4.1). */
+#define KOBLITZ_KEY                                                                                \
+    "\"x\":\"eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g\","                                       \
+    "\"y\":\"SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg\","                                       \
+    "\"d\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE\""
+
+START_TEST(a_curve_keeps_the_name_that_it_came_with)
+{
+    static const char *const names[] = { "P-256K", "SECP256K1" };
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(names); i++) {
+        json_decref(kvp_test_callf(&vault, "PUT", "/keys/k", 200,
+                                   "{\"key\":{\"kty\":\"EC\",\"crv\":\"%s\"," KOBLITZ_KEY "}}",
+                                   names[i]));
+        json_t *key = kvp_test_call(&vault, "GET", "/keys/k", NULL, 200);
+        ck_assert_str_eq(kvp_test_text(key, "key.crv"), names[i]);
+        json_decref(key);
+        json_decref(kvp_test_call(&vault, "POST", "/keys/k/sign",
+                                  "{\"alg\":\"ES256K\",\"value\":"
+                                  "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
+                                  200));
+    }
+    /* The next version is a new key, made here. */
+    json_t *next = kvp_test_call(&vault, "POST", "/keys/k/rotate", NULL, 200);
+    ck_assert_str_eq(kvp_test_text(next, "key.crv"), "P-256K");
+    ck_assert_str_ne(kvp_test_text(next, "key.x"), "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g");
+    json_decref(next);
+}
+END_TEST
+
+START_TEST(a_key_exchange_key_ends_after_two_days)
+{
+    static const struct {
+        const char *more;
+        json_int_t life;
+    } rows[] = {
+        { "\"key_ops\":[\"import\"]", 172800 },
+        { "\"key_ops\":[\"import\"],\"attributes\":{\"exp\":253402300799}", -1 },
+        { "\"key_ops\":[\"sign\"]", 0 },
+    };
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++) {
+        json_t *key = kvp_test_callf(&vault, "POST", "/keys/k/create", 200,
+                                     "{\"kty\":\"EC-HSM\",%s}", rows[i].more);
+        json_int_t created = json_integer_value(kvp_test_at(key, "attributes.created"));
+        json_int_t expires = json_integer_value(kvp_test_at(key, "attributes.exp"));
+        ck_assert_int_eq(expires, rows[i].life > 0   ? created + rows[i].life
+                                  : rows[i].life < 0 ? 253402300799
+                                                     : 0);
+        json_decref(key);
+    }
+}
+END_TEST
+
 static const struct {
     const char *body, *text;
 } bad_imports[] = {
@@ -383,6 +437,8 @@ static void add_all(Suite *suite)
     tcase_add_loop_test(in_vault, an_imported_rsa_key_comes_back_without_its_private_half, 0, 2);
     tcase_add_test(in_vault, an_rsa_jwk_without_one_of_its_numbers_is_refused);
     tcase_add_test(in_vault, an_ec_jwk_of_the_standard_is_taken);
+    tcase_add_test(in_vault, a_curve_keeps_the_name_that_it_came_with);
+    tcase_add_test(in_vault, a_key_exchange_key_ends_after_two_days);
     tcase_add_loop_test(in_vault, import_refuses_what_is_wrong, 0, (int)KVP_ARRAY_LEN(bad_imports));
     suite_add_tcase(suite, in_vault);
 }

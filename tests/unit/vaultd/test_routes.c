@@ -449,6 +449,10 @@ START_TEST(answers_have_the_headers_of_an_hsm)
     ck_assert_ptr_null(header(ex, "Pragma"));
     ck_assert_ptr_null(header(ex, "x-ms-keyvault-rbac-assignment-id"));
     kvp_exchange_free(ex);
+    ex = kvp_test_request(&vault, "GET", "/securitydomain/upload/pending", vault.token, NULL);
+    ck_assert_str_eq(header(ex, "Azure-AsyncOperation"),
+                     "https://127.0.0.1:8443/securitydomain/upload/pending?api-version=7.5");
+    kvp_exchange_free(ex);
 }
 END_TEST
 
@@ -484,6 +488,48 @@ START_TEST(every_request_leaves_one_line_without_the_token)
 }
 END_TEST
 
+START_TEST(records_say_how_long_it_took_and_what_came_of_it)
+{
+    static const struct {
+        const char *path;
+        bool known;
+        const char *signature, *description; /* NULL = the member is absent */
+    } rows[] = {
+        { "/keys", true, "OK", NULL },
+        { "/keys/none", true, "Not Found", "not found" },
+        { "/keys", false, "Unauthorized", "" },
+        { "/keys?api-version=1", true, "Bad Request", "" },
+    };
+    bool hsm = vault.daemon.vault.kind == KVP_VAULT_HSM;
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++)
+        kvp_exchange_free(kvp_test_request(&vault, "GET", rows[i].path,
+                                           rows[i].known ? vault.token : NULL, NULL));
+    char *log = kvp_test_read(kvp_test_path(vault.dir, KVP_USAGE_LOG_EVENTS)), *rest = NULL;
+    char *line = strtok_r(log, "\n", &rest);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++, line = strtok_r(NULL, "\n", &rest)) {
+        json_t *event = line ? json_loads(line, 0, NULL) : NULL;
+        ck_assert_ptr_nonnull(event);
+        const json_t *duration = kvp_test_at(event, "durationMs");
+        const char *text = hsm ? "0" : json_string_value(duration);
+        ck_assert(hsm ? json_is_integer(duration) : json_is_string(duration));
+        ck_assert(*text && text[strspn(text, "0123456789")] == '\0');
+        ck_assert_int_ge(json_integer_value(duration), 0);
+        ck_assert_str_eq(kvp_test_text(event, "resultType"), "Success");
+        ck_assert_str_eq(kvp_test_text(event, "resultSignature"), rows[i].signature);
+        const json_t *description = kvp_test_at(event, "resultDescription");
+        if (rows[i].description)
+            ck_assert_ptr_nonnull(
+                strstr(kvp_test_text(event, "resultDescription"), rows[i].description));
+        else
+            ck_assert_ptr_null(description);
+        ck_assert(json_is_string(kvp_test_at(event, "identity")) == hsm);
+        json_decref(event);
+    }
+    kvp_free(log);
+}
+END_TEST
+
 static void add_all(Suite *suite)
 {
     TCase *in_vault = tcase_create("vault"), *in_hsm = tcase_create("hsm"),
@@ -498,6 +544,8 @@ static void add_all(Suite *suite)
     tcase_add_loop_test(in_vault, without_a_token_every_route_is_challenged, 0, routes);
     tcase_add_loop_test(in_vault, a_role_without_the_action_is_refused_on_every_route, 0, routes);
     tcase_add_test(in_hsm, an_hsm_challenges_with_an_empty_body);
+    tcase_add_test(in_vault, records_say_how_long_it_took_and_what_came_of_it);
+    tcase_add_test(in_hsm, records_say_how_long_it_took_and_what_came_of_it);
     tcase_add_test(in_hsm, an_hsm_refuses_in_its_own_words);
     tcase_add_loop_test(in_vault, paths_are_read_as_clients_write_them, 0, PATH_COUNT);
     tcase_add_test(in_vault, every_version_from_7_0_is_known_and_others_are_not);

@@ -160,6 +160,28 @@ START_TEST(set_refuses_what_is_wrong)
 }
 END_TEST
 
+START_TEST(a_content_type_has_255_characters_at_most)
+{
+    static const char *const methods[] = { "PUT", "PATCH" };
+    char type[257];
+
+    memset(type, 'x', 256);
+    type[256] = '\0';
+    for (size_t i = 0; i < KVP_ARRAY_LEN(methods); i++) {
+        for (int len = 255; len <= 256; len++) {
+            json_t *answer =
+                kvp_test_callf(&vault, methods[i], "/secrets/s", len == 255 ? 200 : 400,
+                               "{\"value\":\"v\",\"contentType\":\"%.*s\"}", len, type);
+            if (len == 255)
+                ck_assert_uint_eq(strlen(kvp_test_text(answer, "contentType")), 255);
+            else
+                ck_assert_str_eq(kvp_test_text(answer, "error.code"), "BadParameter");
+            json_decref(answer);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_value_has_25_kilobytes_at_most)
 {
     static char body[27000];
@@ -202,8 +224,10 @@ START_TEST(a_deleted_secret_can_be_recovered_or_purged)
     json_decref(kvp_test_call(&vault, "DELETE", "/secrets/s", NULL, 200));
     ck_assert_ptr_null(kvp_test_call(&vault, "DELETE", "/deletedsecrets/s", NULL, 204));
     kvp_test_error(kvp_test_call(&vault, "GET", "/deletedsecrets/s", NULL, 404), "SecretNotFound",
-                   NULL, "Deleted Secret not found: s");
+                   NULL, "A secret with (name/id) s was not found");
     json_decref(set("s", "w"));
+    kvp_test_error(kvp_test_call(&vault, "GET", "/deletedsecrets/s", NULL, 404), "SecretNotFound",
+                   NULL, "Deleted Secret not found: s");
     json_decref(got);
     json_decref(made);
 }
@@ -409,6 +433,7 @@ int main(void)
     tcase_add_test(in_vault, a_disabled_secret_is_not_shown_until_it_is_enabled);
     tcase_add_test(in_vault, a_secret_outside_its_times_is_shown);
     tcase_add_loop_test(in_vault, set_refuses_what_is_wrong, 0, (int)KVP_ARRAY_LEN(bad_sets));
+    tcase_add_test(in_vault, a_content_type_has_255_characters_at_most);
     tcase_add_test(in_vault, a_value_has_25_kilobytes_at_most);
     tcase_add_test(in_vault, a_deleted_secret_can_be_recovered_or_purged);
     tcase_add_test(in_vault, what_is_due_is_purged);

@@ -363,7 +363,7 @@ START_TEST(a_principal_name_is_given_once)
     ck_assert_int_eq(kvp_principal_make("Administrator", &principal, secret, NULL), KVP_OK);
 
     ck_assert_int_eq(kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &principal,
-                                             roles, "/", &error),
+                                             roles, "/", NULL, 0, &error),
                      KVP_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(error.message, "already"));
 }

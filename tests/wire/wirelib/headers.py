@@ -42,7 +42,7 @@ def never(_answer, _exchange):
 
 # name, which servers, when it must be there (elsewhere it must not), form
 HEADERS = [
-    ("content-type", BOTH, with_body, r"application/json; charset=utf-8"),
+    ("content-type", BOTH, with_body, r"application/(json|pkcs10); charset=utf-8"),
     ("x-ms-request-id", BOTH, always, UUID),
     ("x-ms-client-request-id", VAULT, always, UUID),
     ("x-ms-client-request-id", HSM, never, None),
@@ -103,11 +103,14 @@ def differences(exchange, answer, base):
 
 
 def _by_recording(exchange, answer, base):
-    """Location and Retry-After stand where the recorded answer had them."""
+    """What stands where the recorded answer had it: a type, where to look again and when."""
     recorded = exchange.response["headers"]
     found = []
     if answer.status != exchange.status:
         return found
+    kind = recorded.get("content-type", "")
+    if kind.startswith("application/") and answer.headers.get("content-type") != kind:
+        found.append(Difference("header", "content-type", f"{kind} expected"))
     if "location" in recorded:
         value = answer.headers.get("location", "")
         path = recorded["location"].split("?")[0].split("/", 3)[-1]

@@ -25,17 +25,28 @@ def prepare(scenario, vault):
             seen.add(target)
         if exchange.operation in BIRTHS or "/versions" in exchange.path:
             continue
-        if _make(exchange, vault):
+        if _make(exchange, vault, _listed(scenario, target)):
             made.add(target)
     return made
 
 
-def _make(exchange, vault):
+def _listed(scenario, target):
+    """The item of a list that tells of the object, or {}."""
+    for exchange in scenario.exchanges:
+        items = exchange.body.get("value") if isinstance(exchange.body, dict) else None
+        for item in items if isinstance(items, list) else []:
+            url = item.get("kid") or item.get("id") or "" if isinstance(item, dict) else ""
+            if url.split("/")[3:5] == list(target):
+                return item
+    return {}
+
+
+def _make(exchange, vault, listed):
     collection, name = exchange.target
     body = exchange.body if isinstance(exchange.body, dict) else {}
     inner = (body.get("error") or {}).get("innererror") or {}
     if inner.get("code") == "SecretManagedByKeyVault":
-        return _certificate(vault, name)
+        return _certificate(vault, name, listed.get("tags"))
     if exchange.status >= 300:
         return False
     if collection == "keys" and not body.get("managed"):
@@ -78,11 +89,11 @@ def _key(body):
     return document
 
 
-def _certificate(vault, name):
+def _certificate(vault, name, tags):
     """A self-signed certificate, waited for: its secret is what the recording speaks of."""
     policy = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=Prelude"}}
     path = f"/certificates/{name}/create?api-version={API}"
-    answer = vault.call("POST", path, {"policy": policy})
+    answer = vault.call("POST", path, {"policy": policy, "tags": tags})
     if answer.status != 202:
         return False
     for _ in range(200):

@@ -51,6 +51,8 @@ class Mapping:
             return self.expect(value)
         if isinstance(value, list):
             return [self.deep(v) for v in value]
+        if isinstance(value, int) and not isinstance(value, bool):
+            return self.known.get(value, value)
         if isinstance(value, dict):
             return {k: self.deep(v) for k, v in value.items()}
         return value

@@ -12,6 +12,8 @@ import uuid
 from pathlib import Path
 
 API = "7.4"
+# Seconds that a certificate takes, so that what recordings say of one in progress can be seen.
+CERTIFICATE_DELAY = "3"
 
 
 class VaultError(Exception):
@@ -57,7 +59,7 @@ class Vault:
         with open(directory / "stderr", "wb") as err:
             process = subprocess.Popen(
                 [str(Path(build) / "keyvaultd"), "--data", str(data), "--listen", "127.0.0.1:0",
-                 "--kind", kind], stdout=subprocess.PIPE, stderr=err)
+                 "--kind", kind, "--certificate-delay", CERTIFICATE_DELAY], stdout=subprocess.PIPE, stderr=err)
         line = process.stdout.readline().decode()
         if not line.startswith("ready "):
             process.kill()
