@@ -251,6 +251,7 @@ const kvp_mechanism_ops kvp_rsa_pkcs_ops = {
     .output_len = rsa_output_len,
     .least_len = rsa_least_len,
     .run = { [KVP_OPERATION_SIGN] = pkcs_sign,
+             [KVP_OPERATION_SIGN_RECOVER] = pkcs_sign,
              [KVP_OPERATION_ENCRYPT] = rsa_encrypt,
              [KVP_OPERATION_DECRYPT] = rsa_decrypt,
              [KVP_OPERATION_VERIFY_RECOVER] = pkcs_recover },
