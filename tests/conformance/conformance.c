@@ -225,7 +225,7 @@ void function_begin(world *w, const function_row *row)
         ck_assert_msg(first != NULL, "no row %s", row->after[i]);
         word v[ARGUMENTS_MAX];
         function_fill(w, first, v);
-        assert_row_rv(first, "on the way", function_good(first), first->call(v));
+        assert_row_rv(first, "on the way", first->good, first->call(v));
     }
 }
 

@@ -17,12 +17,6 @@
 
 static world *const w = &main_world;
 
-/* The row of a loop; NULL where the module offers nothing, which has its own test. */
-static const function_row *row_of(int i)
-{
-    return function_is_none(&function_rows[i]) ? NULL : &function_rows[i];
-}
-
 /* ---- the rows themselves ---- */
 
 START_TEST(every_function_of_the_module_has_a_row)
@@ -91,7 +85,7 @@ START_TEST(a_good_call_is_answered)
 {
     const function_row *row = &function_rows[_i];
 
-    assert_row_rv(row, "good", function_good(row), function_run(w, row));
+    assert_row_rv(row, "good", row->good, function_run(w, row));
 }
 END_TEST
 
@@ -103,17 +97,15 @@ START_TEST(a_login_changes_no_answer)
     if (is_login)
         return;
     assert_rv(CKR_OK, p11_3->C_Login(w->session, CKU_USER, NULL, 0));
-    assert_row_rv(row, "logged in", function_good(row), function_run(w, row));
+    assert_row_rv(row, "logged in", row->good, function_run(w, row));
 }
 END_TEST
 
 START_TEST(a_read_only_session_writes_nothing)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     world other;
 
-    if (!row)
-        return;
     world_open(&other, 0);
     assert_row_rv(row, "read-only", row->traits & WRITES ? CKR_SESSION_READ_ONLY : row->good,
                   function_run(&other, row));
@@ -139,11 +131,11 @@ static bool is_parallel(const function_row *row)
 
 START_TEST(a_session_that_is_none_is_told_so)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     CK_SESSION_HANDLE closed = module_open_session(0);
     CK_SESSION_HANDLE handles[] = { CK_INVALID_HANDLE, NO_HANDLE, closed, ~0UL };
 
-    if (!row || row->arguments[0] != 'h')
+    if (row->arguments[0] != 'h')
         return;
     assert_rv(CKR_OK, p11_3->C_CloseSession(closed));
     for (size_t i = 0; i < KVP_ARRAY_LEN(handles); i++) {
@@ -159,10 +151,10 @@ END_TEST
 
 START_TEST(a_closed_session_is_none)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!row || row->arguments[0] != 'h')
+    if (row->arguments[0] != 'h')
         return;
     prepare(row, v);
     assert_rv(CKR_OK, p11_3->C_CloseSession(w->session));
@@ -173,10 +165,10 @@ END_TEST
 
 START_TEST(a_slot_that_is_none_is_told_so)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!row || row->arguments[0] != 's')
+    if (row->arguments[0] != 's')
         return;
     prepare(row, v);
     v[0].u = NO_HANDLE;
@@ -187,10 +179,8 @@ END_TEST
 /* Pointers that must be there; data of no length need not be. */
 START_TEST(a_pointer_to_nothing_is_a_bad_argument)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
 
-    if (!row || row->good == CKR_OPERATION_NOT_INITIALIZED)
-        return;
     for (size_t i = 0; row->arguments[i]; i++) {
         word v[ARGUMENTS_MAX];
 
@@ -217,9 +207,9 @@ static const struct {
 
 START_TEST(a_handle_of_nothing_has_the_functions_own_code)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
 
-    if (!row || row->good != CKR_OK)
+    if (row->good != CKR_OK)
         return;
     for (size_t c = 0; c < KVP_ARRAY_LEN(handle_codes); c++) {
         const char *at = strchr(row->arguments, handle_codes[c].letter);
@@ -250,8 +240,8 @@ static const struct {
 
 START_TEST(a_mechanism_that_does_not_fit_is_refused)
 {
-    const function_row *row = row_of(_i);
-    const char *at = row ? strchr(row->arguments, 'm') : NULL;
+    const function_row *row = &function_rows[_i];
+    const char *at = strchr(row->arguments, 'm');
 
     if (!at || row->good != CKR_OK)
         return;
@@ -272,10 +262,10 @@ END_TEST
 
 START_TEST(without_its_operation_it_is_not_initialized)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!row || !(row->traits & OPERATION))
+    if (!(row->traits & OPERATION))
         return;
     function_fill(w, row, v);
     assert_row_rv(row, "no operation", CKR_OPERATION_NOT_INITIALIZED, row->call(v));
@@ -287,10 +277,10 @@ END_TEST
 
 START_TEST(an_operation_is_not_begun_twice)
 {
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!row || !(row->traits & STARTS) || row->good != CKR_OK)
+    if (!(row->traits & STARTS) || row->good != CKR_OK)
         return;
     function_fill(w, row, v);
     assert_row_rv(row, "first", CKR_OK, row->call(v));
@@ -306,8 +296,8 @@ END_TEST
 
 START_TEST(an_error_ends_the_operation)
 {
-    const function_row *row = row_of(_i);
-    const char *at = row ? strpbrk(row->arguments, "dl") : NULL;
+    const function_row *row = &function_rows[_i];
+    const char *at = strpbrk(row->arguments, "dl");
     word v[ARGUMENTS_MAX];
 
     if (!at || !(row->traits & ENDS))
@@ -325,8 +315,8 @@ END_TEST
 
 START_TEST(a_length_query_and_a_short_buffer_change_nothing)
 {
-    const function_row *row = row_of(_i);
-    const char *at = row ? strchr(row->arguments, 'b') : NULL;
+    const function_row *row = &function_rows[_i];
+    const char *at = strchr(row->arguments, 'b');
     CK_ULONG needed, asked;
     word v[ARGUMENTS_MAX];
 
@@ -430,7 +420,7 @@ START_TEST(two_threads_with_a_session_each)
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < parties[i].times; j++)
             if (row->other == CKR_OK || parties[i].answers[j] != row->other)
-                assert_row_rv(row, "from two threads", function_good(row), parties[i].answers[j]);
+                assert_row_rv(row, "from two threads", row->good, parties[i].answers[j]);
 }
 END_TEST
 
@@ -441,9 +431,9 @@ END_TEST
 START_TEST(two_threads_with_one_session)
 {
     static party parties[2];
-    const function_row *row = row_of(_i);
+    const function_row *row = &function_rows[_i];
 
-    if (!row || (row->traits & ALONE))
+    if ((row->traits & ALONE))
         return;
     function_begin(w, row);
     world_key(w, row->key); /* a search of its own, which is not what is tested */
@@ -467,7 +457,8 @@ START_TEST(two_threads_with_one_session)
             case CKR_ATTRIBUTE_VALUE_INVALID: /* a second key of the same name */
             case CKR_USER_NOT_LOGGED_IN:
             case CKR_USER_ALREADY_LOGGED_IN:
-            case CKR_SIGNATURE_INVALID: /* both verified one message: each saw a part of it */
+            case CKR_SAVED_STATE_INVALID: /* none could be saved in between */
+            case CKR_SIGNATURE_INVALID:   /* both verified one message: each saw a part of it */
                 break;
             default:
                 assert_row_rv(row, "in one session", row->good, parties[i].answers[j]);

@@ -556,6 +556,6 @@ const wrong_case wrong_cases[] = {
     CASE(EncryptMessage, parameter_of_8, CKR_MECHANISM_PARAM_INVALID),
     CASE(EncryptMessage, tag_of_131_bits, CKR_MECHANISM_PARAM_INVALID),
     CASE(DecryptMessage, parameter_of_8, CKR_MECHANISM_PARAM_INVALID),
-    CASE(DecryptMessage, spoiled_tag, CKR_ENCRYPTED_DATA_INVALID),
+    CASE(DecryptMessage, spoiled_tag, CKR_AEAD_DECRYPT_FAILED),
 };
 const size_t wrong_case_count = KVP_ARRAY_LEN(wrong_cases);
