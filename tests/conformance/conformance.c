@@ -15,6 +15,16 @@
 
 world main_world;
 
+void conformance_without_threads(void)
+{
+    enum { SKIPPED = 77 }; /* of automake's test driver */
+
+    if (!getenv("KVP_TESTS_WITH_THREADS"))
+        return;
+    fprintf(stderr, "skipped: nothing here runs in threads\n");
+    exit(SKIPPED);
+}
+
 /* The list of 2.40, also for the helpers of tests/support, as C_GetInterface has it. */
 static void take_interfaces(void)
 {

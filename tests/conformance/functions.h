@@ -103,7 +103,12 @@ typedef struct defined_function {
 extern const defined_function defined_functions[];
 extern const size_t defined_function_count;
 
-/** keyvaultd (@kind), the module by C_GetInterface alone, the keys of the rows; first in main. */
+/**
+ * For programs that start no thread: end it as skipped where only those with threads are wanted
+ * ($KVP_TESTS_WITH_THREADS: a build for ThreadSanitizer). First in main.
+ */
+void conformance_without_threads(void);
+/** keyvaultd (@kind), the module by C_GetInterface alone, the keys of the rows; in main. */
 void conformance_start(const char *kind);
 /** Make what the rows read: ciphertexts and signatures; before any test is forked. */
 void functions_prepare(void);

@@ -516,6 +516,7 @@ int main(void)
     TCase *tcase = tcase_create("mechanisms");
     const int count = KVP_ARRAY_LEN(recipes);
 
+    conformance_without_threads();
     conformance_start(CONFORMANCE_KIND);
     tcase_add_unchecked_fixture(tcase, functions_prepare, NULL);
     tcase_add_checked_fixture(tcase, world_setup, world_teardown);

@@ -92,6 +92,7 @@ int main(void)
     Suite *suite = suite_create("returns");
     TCase *wrong = tcase_create("wrong"), *initialize = tcase_create("initialize");
 
+    conformance_without_threads();
     conformance_start("vault");
     tcase_add_unchecked_fixture(wrong, functions_prepare, NULL);
     tcase_add_checked_fixture(wrong, world_setup, world_teardown);
