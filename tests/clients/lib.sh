@@ -125,6 +125,16 @@ certificate() {
         rm "$name.key" "$name.req" "$name.pem"
 }
 
+# vault_key NAME rsa|ec|CURVE: a key is made in the vault.
+vault_key() {
+    local type=(--kty EC --crv "$2")
+    case $2 in
+    rsa) type=(--kty RSA --size 2048) ;;
+    ec) type=(--kty EC --crv P-256) ;;
+    esac
+    "$BUILD/keyvaultd" --data vault key create "$1" "${type[@]}" >/dev/null
+}
+
 # port: a free TCP port of the loopback address.
 port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
