@@ -151,10 +151,12 @@ void rest(const char *method, const char *path, const char *body)
 
 /* ---- the module ---- */
 
-static size_t all_before, before[8];
-static const char *const operations[8] = { "KeyGet",          "KeyList",           "CertificateGet",
-                                           "CertificateList", "SecretGet",         "SecretList",
-                                           "KeyListVersions", "SecretListVersions" };
+static const char *const operations[] = {
+    "KeyGet",          "KeyList",           "CertificateGet",    "CertificateList",
+    "SecretGet",       "SecretList",        "KeyListVersions",   "SecretListVersions",
+    "KeyUpdate",       "CertificateUpdate", "SecretUpdate",      "SecretSet",
+};
+static size_t all_before, before[KVP_ARRAY_LEN(operations)];
 
 void requests_mark(void)
 {
