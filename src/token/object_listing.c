@@ -202,9 +202,9 @@ bool kvp_store_refused(kvp_object_store *store, kvp_collection collection, int64
 }
 
 /* A version that was listed: new, or the one that we know. */
-static void place_version_locked(kvp_record *current, kvp_record *fresh, kvp_record **trash)
+static void place_version_locked(kvp_object_store *store, kvp_record *fresh, kvp_record **trash)
+    KVP_REQUIRES(store->lock)
 {
-    kvp_object_store *store = current->store;
     const kvp_entry *entry = kvp_record_document(fresh)->entry;
     kvp_record *other =
         kvp_store_other_locked(store, entry->collection, entry->name, entry->version);
@@ -269,7 +269,7 @@ kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, in
             break;
         }
         kvp_lock_take(&store->lock);
-        place_version_locked(record, fresh, &trash);
+        place_version_locked(store, fresh, &trash);
         kvp_lock_give(&store->lock);
     }
     kvp_entry_list_clear(list);

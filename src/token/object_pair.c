@@ -33,9 +33,8 @@ static void join_by_key(kvp_document *key, const kvp_document *secret)
         join(key, secret->cert);
 }
 
-void kvp_record_pair_locked(kvp_record *record)
+void kvp_record_pair_locked(kvp_object_store *store, kvp_record *record)
 {
-    kvp_object_store *store = record->store;
     kvp_document *document = kvp_record_document(record);
     const kvp_shelf *keys = &store->shelves[KVP_KEYS];
     const kvp_shelf *secrets = &store->shelves[KVP_SECRETS];

@@ -121,7 +121,7 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current
     }
     if (record) {
         kvp_record_pin_locked(record);
-        kvp_record_pair_locked(record);
+        kvp_record_pair_locked(store, record);
     }
     kvp_lock_give(&store->lock);
 
@@ -136,35 +136,37 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current
 
 kvp_status kvp_record_set_loaded(kvp_record *record, kvp_entry *entry, kvp_read_time when)
 {
+    kvp_object_store *store = record->store;
     kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
-    kvp_lock_take(&record->store->lock);
+    kvp_lock_take(&store->lock);
     if (!kvp_record_document(record)->loaded) {
         kvp_record_publish_locked(record, KVP_STEAL(document));
         record->checked_ms = when.mono_ms;
         record->recheck = false;
-        kvp_record_pair_locked(record);
+        kvp_record_pair_locked(store, record);
     }
-    kvp_lock_give(&record->store->lock);
+    kvp_lock_give(&store->lock);
     kvp_document_free(document);
     return KVP_OK;
 }
 
 kvp_status kvp_record_set_changed(kvp_record *record, kvp_entry *entry, kvp_read_time when)
 {
+    kvp_object_store *store = record->store;
     kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
-    kvp_lock_take(&record->store->lock);
+    kvp_lock_take(&store->lock);
     kvp_record_publish_locked(record, document);
     record->checked_ms = when.mono_ms;
     record->recheck = false;
-    record->store->changed_ms = when.mono_ms;
-    kvp_record_pair_locked(record);
-    kvp_lock_give(&record->store->lock);
+    store->changed_ms = when.mono_ms;
+    kvp_record_pair_locked(store, record);
+    kvp_lock_give(&store->lock);
     return KVP_OK;
 }
 

@@ -109,7 +109,8 @@ void kvp_record_kill_locked(kvp_record *record);
 bool kvp_record_has_handle(const kvp_record *record);
 /** Join keys with their certificates, where both are loaded and @record is one of them
  *  (object_pair.c). */
-void kvp_record_pair_locked(kvp_record *record);
+void kvp_record_pair_locked(kvp_object_store *store, kvp_record *record)
+    KVP_REQUIRES(store->lock);
 /** Link into @head. */
 void kvp_record_link_locked(kvp_record **head, kvp_record *record);
 void kvp_record_unlink_locked(kvp_record *record);
