@@ -18,7 +18,7 @@ CK_RV C_UnwrapKey(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
                   CK_ATTRIBUTE_PTR attrs, CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
 {
     KVP_ENTER(call, "C_UnwrapKey");
-    KVP_ARGUMENTS(call, mechanism && wrapped && key && (attrs || !count));
+    KVP_ARGUMENTS(call, mechanism && (wrapped || !wrapped_len) && key && (attrs || !count));
     KVP_SESSION(session, call, handle);
     return kvp_leave(&call, kvp_unwrap_key(&call, session, mechanism, unwrapping_key, wrapped,
                                            wrapped_len, attrs, count, NULL, key));
@@ -43,7 +43,8 @@ CK_RV C_UnwrapKeyAuthenticated(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechan
 {
     const kvp_aad authenticated = { aad, aad_len };
     KVP_ENTER(call, "C_UnwrapKeyAuthenticated");
-    KVP_ARGUMENTS(call, mechanism && wrapped && (attrs || !count) && (aad || !aad_len) && key);
+    KVP_ARGUMENTS(call, mechanism && (wrapped || !wrapped_len) && (attrs || !count) &&
+                            (aad || !aad_len) && key);
     KVP_SESSION(session, call, handle);
     return kvp_leave(&call, kvp_unwrap_key(&call, session, mechanism, unwrapping_key, wrapped,
                                            wrapped_len, attrs, count, &authenticated, key));

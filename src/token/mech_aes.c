@@ -169,10 +169,11 @@ static CK_RV gcm_init_messages(kvp_call *call, const CK_MECHANISM *mechanism)
 static CK_RV gcm_init_wrap(kvp_call *call, const CK_MECHANISM *mechanism)
 {
     if (mechanism->ulParameterLen != sizeof(CK_GCM_WRAP_PARAMS) &&
+        mechanism->ulParameterLen != sizeof(CK_GCM_PARAMS) &&
         mechanism->ulParameterLen != sizeof(CK_GCM_MESSAGE_PARAMS))
-        return kvp_mech_refuse(
-            call, CKR_MECHANISM_PARAM_INVALID,
-            "the parameter must be a CK_GCM_WRAP_PARAMS or a CK_GCM_MESSAGE_PARAMS");
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the parameter must be a CK_GCM_WRAP_PARAMS, a CK_GCM_PARAMS or a "
+                               "CK_GCM_MESSAGE_PARAMS");
     return CKR_OK;
 }
 

@@ -59,13 +59,37 @@ typedef struct gcm_wrap {
     size_t tag_len;  /**< of @tag; 0 where the parameter has the tag */
 } gcm_wrap;
 
+/* 3.1 and before gave C_WrapKey the parameter of C_EncryptInit; 3.2's has a size of its own. */
+static CK_RV read_wrap_params(const CK_MECHANISM *mechanism, CK_GCM_WRAP_PARAMS *ret)
+{
+    CK_GCM_PARAMS older;
+    _Static_assert(sizeof(older) != sizeof(*ret), "the two are told apart by their size");
+    if (mechanism->ulParameterLen == sizeof(*ret)) {
+        memcpy(ret, mechanism->pParameter, sizeof(*ret));
+        return CKR_OK;
+    }
+    if (mechanism->ulParameterLen != sizeof(older))
+        return CKR_MECHANISM_PARAM_INVALID;
+    memcpy(&older, mechanism->pParameter, sizeof(older));
+    /* A CK_GCM_MESSAGE_PARAMS is as long, and has a pointer where this has a length. */
+    if (older.ulAADLen > KVP_BUF_MAX_DEFAULT)
+        return CKR_MECHANISM_PARAM_INVALID;
+    *ret = (CK_GCM_WRAP_PARAMS){ .pIv = older.pIv,
+                                 .ulIvLen = older.ulIvLen,
+                                 .ivGenerator = CKG_NO_GENERATE,
+                                 .pAAD = older.pAAD,
+                                 .ulAADLen = older.ulAADLen,
+                                 .ulTagBits = older.ulTagBits };
+    return CKR_OK;
+}
+
 /* C_WrapKey, C_UnwrapKey: the tag is part of the wrapped key. */
 static CK_RV gcm_from_wrap(const CK_MECHANISM *mechanism, gcm_wrap *ret)
 {
     CK_GCM_WRAP_PARAMS params;
-    if (mechanism->ulParameterLen != sizeof(params))
-        return CKR_MECHANISM_PARAM_INVALID;
-    memcpy(&params, mechanism->pParameter, sizeof(params));
+    CK_RV rv = read_wrap_params(mechanism, &params);
+    if (rv != CKR_OK)
+        return rv;
     if ((!params.pAAD && params.ulAADLen) || params.ulTagBits > sizeof(ret->tag) * 8)
         return CKR_MECHANISM_PARAM_INVALID;
     ret->is_gcm = true;

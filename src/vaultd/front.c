@@ -178,9 +178,12 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     v->announced = length ? strtoull(length, NULL, 10) : 0;
-    ex->body_too_large = v->announced > KVP_EXCHANGE_BODY_MAX;
     v->begun = true;
-    return ex->method != NULL;
+    if (!ex->method)
+        return false;
+    ex->body.max = kvp_exchange_body_limit(ex);
+    ex->body_too_large = v->announced > ex->body.max;
+    return true;
 }
 
 static void add_date(struct MHD_Response *response)
@@ -262,7 +265,7 @@ static enum MHD_Result receive(visit *v, const char *data, size_t *size)
         kvp_buf_clear(&ex->body);
     }
     *size = 0;
-    return v->received > DISCARD_MAX ? MHD_NO : MHD_YES;
+    return ex->body_too_large && v->received > DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,

@@ -528,7 +528,22 @@ START_TEST(a_wrapped_key_is_authenticated_with_more_than_itself)
                  CKR_MECHANISM_INVALID);
     ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, &mechanism, FAKE_SESSION_AES_256,
                               FAKE_SESSION_AES_192, NULL, wrapped, &len),
-                 CKR_MECHANISM_PARAM_INVALID); /* C_WrapKey has a parameter of its own */
+                 CKR_MECHANISM_PARAM_INVALID);
+    /* C_WrapKey has parameters of its own: that of 3.2, and that of C_EncryptInit. */
+    CK_GCM_PARAMS older = { wrap_iv, sizeof(wrap_iv), 96, wrap_aad, 3, 128 };
+    CK_MECHANISM by_older = { CKM_AES_GCM, &older, sizeof(older) };
+    CK_BYTE same[64];
+    CK_ULONG same_len = sizeof(same);
+    len = sizeof(wrapped);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, &by_older, FAKE_SESSION_AES_256,
+                              FAKE_SESSION_AES_192, NULL, wrapped, &len),
+                 CKR_OK);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, wrap_mechanism(CKM_AES_GCM),
+                              FAKE_SESSION_AES_256, FAKE_SESSION_AES_192, NULL, same, &same_len),
+                 CKR_OK);
+    ck_assert_uint_eq(len, value->len + 16);
+    ck_assert_uint_eq(same_len, len);
+    ck_assert_mem_eq(same, wrapped, len);
     ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, wrap_mechanism(CKM_AES_GCM),
                               FAKE_SESSION_AES_256, FAKE_SESSION_AES_192, &aad, wrapped, &len),
                  CKR_MECHANISM_PARAM_INVALID);
