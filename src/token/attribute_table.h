@@ -153,7 +153,7 @@ kvp_status kvp_get_label(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *
 kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_key_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_local(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_gen_mechanism(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);

@@ -161,7 +161,7 @@ bool kvp_member_string(kvp_exchange *ex, const json_t *object, const char *name,
 bool kvp_member_integer(kvp_exchange *ex, const json_t *object, const char *name, bool required,
                         json_int_t *ret);
 bool kvp_member_boolean(kvp_exchange *ex, const json_t *object, const char *name, bool *ret);
-/** base64url; @ret is a buffer of the caller's. */
+/** base64url; @ret is a buffer of the caller's, empty after a refusal. */
 bool kvp_member_bytes(kvp_exchange *ex, const json_t *object, const char *name, bool required,
                       kvp_buf *ret);
 /** Borrowed; NULL when absent. */
