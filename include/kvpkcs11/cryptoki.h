@@ -53,6 +53,20 @@ typedef struct CK_GCM_MESSAGE_PARAMS {
 typedef CK_GCM_MESSAGE_PARAMS *CK_GCM_MESSAGE_PARAMS_PTR;
 #endif
 
+/** Parameter of C_WrapKey and C_UnwrapKey for CKM_AES_GCM (3.2). */
+#ifndef HAVE_CK_GCM_WRAP_PARAMS
+typedef struct CK_GCM_WRAP_PARAMS {
+    CK_BYTE_PTR pIv;
+    CK_ULONG ulIvLen;
+    CK_ULONG ulIvFixedBits;
+    CK_GENERATOR_FUNCTION ivGenerator;
+    CK_BYTE_PTR pAAD;
+    CK_ULONG ulAADLen;
+    CK_ULONG ulTagBits;
+} CK_GCM_WRAP_PARAMS;
+typedef CK_GCM_WRAP_PARAMS *CK_GCM_WRAP_PARAMS_PTR;
+#endif
+
 /* ---- functions: typedefs and prototypes of what is new, and the lists ---- */
 #define KVP_NOTHING_(name, params)
 #define KVP_DECLARE_(name, params)                                                                 \

@@ -129,6 +129,9 @@ kvp_status kvp_ec_complete(kvp_key *key, kvp_private_parts *parts, kvp_error *re
 
 /* ---- random ---- */
 kvp_status kvp_random(void *ret, size_t len);
+/** Mix @seed into the generator behind kvp_random; KVP_ERR_UNSUPPORTED where it cannot be reached.
+ */
+kvp_status kvp_random_seed(const void *seed, size_t len);
 /** A version 4 UUID in lower case: 36 characters and NUL. */
 kvp_status kvp_random_uuid(char ret[37]);
 

@@ -6,8 +6,10 @@
 #include "crypto/crypto.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 kvp_status kvp_random(void *ret, size_t len)
 {
@@ -25,6 +27,28 @@ kvp_status kvp_random(void *ret, size_t len)
         len -= (size_t)got;
     }
     return KVP_OK;
+}
+
+/* random(4): what anybody writes is mixed into the pool, and counts as nothing. */
+kvp_status kvp_random_seed(const void *seed, size_t len)
+{
+    const uint8_t *at = seed;
+    int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return KVP_ERR_UNSUPPORTED;
+    while (len > 0) {
+        ssize_t put = write(fd, at, len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            break;
+        at += put;
+        len -= (size_t)put;
+    }
+    close(fd);
+    return len == 0 ? KVP_OK : KVP_ERR_UNSUPPORTED;
 }
 
 kvp_status kvp_random_uuid(char ret[37])

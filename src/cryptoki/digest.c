@@ -15,7 +15,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len, CK
                CK_ULONG_PTR digest_len)
 {
     KVP_ENTER(call, "C_Digest");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_DIGEST, data, data_len,
                                            digest, digest_len));
 }
@@ -23,7 +23,7 @@ CK_RV C_Digest(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len, CK
 CK_RV C_DigestUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_len)
 {
     KVP_ENTER(call, "C_DigestUpdate");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(
         &call, kvp_crypt_update(&call, session, KVP_OPERATION_DIGEST, part, part_len, NULL, NULL));
 }
@@ -38,7 +38,7 @@ CK_RV C_DigestKey(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE key)
 CK_RV C_DigestFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR digest, CK_ULONG_PTR digest_len)
 {
     KVP_ENTER(call, "C_DigestFinal");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_crypt_final(&call, session, KVP_OPERATION_DIGEST, digest, digest_len));
 }

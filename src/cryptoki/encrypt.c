@@ -16,7 +16,7 @@ CK_RV C_Encrypt(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len,
                 CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
     KVP_ENTER(call, "C_Encrypt");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_ENCRYPT, data, data_len,
                                            encrypted, encrypted_len));
 }
@@ -25,7 +25,7 @@ CK_RV C_EncryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_
                       CK_BYTE_PTR encrypted, CK_ULONG_PTR encrypted_len)
 {
     KVP_ENTER(call, "C_EncryptUpdate");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_update(&call, session, KVP_OPERATION_ENCRYPT, part, part_len,
                                              encrypted, encrypted_len));
 }
@@ -33,7 +33,7 @@ CK_RV C_EncryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_
 CK_RV C_EncryptFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR last, CK_ULONG_PTR last_len)
 {
     KVP_ENTER(call, "C_EncryptFinal");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_final(&call, session, KVP_OPERATION_ENCRYPT, last, last_len));
 }
 
@@ -48,7 +48,7 @@ CK_RV C_Decrypt(CK_SESSION_HANDLE handle, CK_BYTE_PTR encrypted, CK_ULONG encryp
                 CK_BYTE_PTR data, CK_ULONG_PTR data_len)
 {
     KVP_ENTER(call, "C_Decrypt");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_DECRYPT, encrypted,
                                            encrypted_len, data, data_len));
 }
@@ -57,7 +57,7 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR encrypted, CK_ULONG 
                       CK_BYTE_PTR part, CK_ULONG_PTR part_len)
 {
     KVP_ENTER(call, "C_DecryptUpdate");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_update(&call, session, KVP_OPERATION_DECRYPT, encrypted,
                                              encrypted_len, part, part_len));
 }
@@ -65,6 +65,6 @@ CK_RV C_DecryptUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR encrypted, CK_ULONG 
 CK_RV C_DecryptFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR last, CK_ULONG_PTR last_len)
 {
     KVP_ENTER(call, "C_DecryptFinal");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_final(&call, session, KVP_OPERATION_DECRYPT, last, last_len));
 }

@@ -49,6 +49,17 @@ void kvp_leave_thread(void);
     } while (0)
 
 /**
+ * Leave with CKR_ARGUMENTS_BAD unless @good: pointers come before the handles (PKCS#11 v3.1 §5.1
+ * leaves the order open, this is ours). Not for the functions of an operation, which bad arguments
+ * end: there the token room decides.
+ */
+#define KVP_ARGUMENTS(call, good)                                                                  \
+    do {                                                                                           \
+        if (!(good))                                                                               \
+            return kvp_leave(&call, CKR_ARGUMENTS_BAD);                                            \
+    } while (0)
+
+/**
  * Declare `kvp_session *var` and look @handle up; leaves and returns on failure. Borrowed from the
  * call.
  */
@@ -60,6 +71,15 @@ void kvp_leave_thread(void);
             return kvp_leave(&call, kvp_session_rv_);                                              \
         call.session = var;                                                                        \
     } while (0)
+
+/**
+ * Declare `kvp_session *var` for a function of an operation: NULL where @handle names none. The
+ * token room answers then, since bad arguments come before a bad handle there too.
+ */
+#define KVP_SESSION_OF_OPERATION(var, call, handle)                                                \
+    kvp_session *var = NULL;                                                                       \
+    if (kvp_session_get(&call, (handle), &var) == CKR_OK)                                          \
+        call.session = var
 
 /** Declare `kvp_slot *var` and look @id up; leaves with CKR_SLOT_ID_INVALID if there is none. */
 #define KVP_SLOT(var, call, id)                                                                    \

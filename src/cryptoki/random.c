@@ -8,17 +8,18 @@
 #include "crypto/crypto.h"
 
 /*
- * Neither generator takes a seed, and saying so costs nobody: NSS 3.87 seeds each token once and
- * looks at no result, SunPKCS11 mixes the seed in by itself.
+ * The seed goes into the generator that C_GenerateRandom uses: here the kernel's. That of a Managed
+ * HSM takes none, and saying so costs nobody: NSS 3.87 seeds each token once and looks at no
+ * result, SunPKCS11 mixes the seed in by itself.
  */
 CK_RV C_SeedRandom(CK_SESSION_HANDLE handle, CK_BYTE_PTR seed, CK_ULONG seed_len)
 {
     KVP_ENTER(call, "C_SeedRandom");
+    KVP_ARGUMENTS(call, seed || !seed_len);
     KVP_SESSION(session, call, handle);
-    (void)session;
-    if (!seed && seed_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, CKR_RANDOM_SEED_NOT_SUPPORTED);
+    if (session->slot->config->managed_hsm || kvp_random_seed(seed, seed_len) != KVP_OK)
+        return kvp_leave(&call, CKR_RANDOM_SEED_NOT_SUPPORTED);
+    return kvp_leave(&call, CKR_OK);
 }
 
 static CK_RV generate(kvp_call *call, kvp_slot *slot, void *ret, size_t len)
@@ -38,9 +39,8 @@ static CK_RV generate(kvp_call *call, kvp_slot *slot, void *ret, size_t len)
 CK_RV C_GenerateRandom(CK_SESSION_HANDLE handle, CK_BYTE_PTR random_data, CK_ULONG random_len)
 {
     KVP_ENTER(call, "C_GenerateRandom");
+    KVP_ARGUMENTS(call, random_data || !random_len);
     KVP_SESSION(session, call, handle);
-    if (!random_data && random_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     if (random_len == 0)
         return kvp_leave(&call, CKR_OK);
     return kvp_leave(&call, generate(&call, session->slot, random_data, random_len));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Session management (PKCS#11 v3.1 §5.6). */
 #include "cryptoki/enter.h"
+#include "token/operation.h"
 
 CK_RV C_OpenSession(CK_SLOT_ID slot_id, CK_FLAGS flags, CK_VOID_PTR application, CK_NOTIFY notify,
                     CK_SESSION_HANDLE_PTR session)
@@ -8,9 +9,8 @@ CK_RV C_OpenSession(CK_SLOT_ID slot_id, CK_FLAGS flags, CK_VOID_PTR application,
     CK_RV rv;
 
     KVP_ENTER(call, "C_OpenSession");
+    KVP_ARGUMENTS(call, session != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!session)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     if (!(flags & CKF_SERIAL_SESSION))
         return kvp_leave(&call, CKR_SESSION_PARALLEL_NOT_SUPPORTED);
     if (flags & CKF_ASYNC_SESSION)
@@ -41,9 +41,8 @@ CK_RV C_CloseAllSessions(CK_SLOT_ID slot_id)
 CK_RV C_GetSessionInfo(CK_SESSION_HANDLE session, CK_SESSION_INFO_PTR info)
 {
     KVP_ENTER(call, "C_GetSessionInfo");
+    KVP_ARGUMENTS(call, info != NULL);
     KVP_SESSION(s, call, session);
-    if (!info)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     info->slotID = s->slot->id;
     info->state = kvp_session_state(s);
     info->flags = s->flags;
@@ -58,40 +57,30 @@ CK_RV C_SessionCancel(CK_SESSION_HANDLE session, CK_FLAGS flags)
     return kvp_leave(&call, kvp_session_cancel(s, flags));
 }
 
-/*
- * An operation may be half on its way to a vault: it is never saved. pkcs11-provider asks each
- * time.
- */
 CK_RV C_GetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG_PTR state_len)
 {
-    (void)state;
     KVP_ENTER(call, "C_GetOperationState");
+    KVP_ARGUMENTS(call, state_len != NULL);
     KVP_SESSION(s, call, session);
-    if (!state_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, kvp_session_is_working(s) ? CKR_STATE_UNSAVEABLE
-                                                      : CKR_OPERATION_NOT_INITIALIZED);
+    return kvp_leave(&call, kvp_state_save(&call, s, state, state_len));
 }
 
-/* We never gave a state away, so none can be one of ours. */
 CK_RV C_SetOperationState(CK_SESSION_HANDLE session, CK_BYTE_PTR state, CK_ULONG state_len,
                           CK_OBJECT_HANDLE encryption_key, CK_OBJECT_HANDLE authentication_key)
 {
-    (void)encryption_key;
-    (void)authentication_key;
     KVP_ENTER(call, "C_SetOperationState");
+    KVP_ARGUMENTS(call, state != NULL);
     KVP_SESSION(s, call, session);
-    if (!state && state_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, CKR_SAVED_STATE_INVALID);
+    return kvp_leave(&call, kvp_state_restore(&call, s, state, state_len,
+                                              encryption_key != CK_INVALID_HANDLE ||
+                                                  authentication_key != CK_INVALID_HANDLE));
 }
 
 CK_RV C_Login(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     KVP_ENTER(call, "C_Login");
+    KVP_ARGUMENTS(call, pin || !pin_len);
     KVP_SESSION(s, call, session);
-    if (!pin && pin_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, kvp_slot_login(s->slot, s, type));
 }
 
@@ -99,9 +88,8 @@ CK_RV C_LoginUser(CK_SESSION_HANDLE session, CK_USER_TYPE type, CK_UTF8CHAR_PTR 
                   CK_ULONG pin_len, CK_UTF8CHAR_PTR user, CK_ULONG user_len)
 {
     KVP_ENTER(call, "C_LoginUser");
+    KVP_ARGUMENTS(call, (pin || !pin_len) && (user || !user_len));
     KVP_SESSION(s, call, session);
-    if ((!pin && pin_len) || (!user && user_len))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, kvp_slot_login(s->slot, s, type));
 }
 
@@ -110,4 +98,17 @@ CK_RV C_Logout(CK_SESSION_HANDLE session)
     KVP_ENTER(call, "C_Logout");
     KVP_SESSION(s, call, session);
     return kvp_leave(&call, kvp_slot_logout(s->slot));
+}
+
+/* No validation of this module is claimed, so no operation ever met the rules of one (§4.15.3.1).
+ */
+CK_RV C_GetSessionValidationFlags(CK_SESSION_HANDLE session, CK_SESSION_VALIDATION_FLAGS_TYPE type,
+                                  CK_FLAGS_PTR flags)
+{
+    KVP_ENTER(call, "C_GetSessionValidationFlags");
+    KVP_ARGUMENTS(call, flags && type == CKS_LAST_VALIDATION_OK);
+    KVP_SESSION(s, call, session);
+    (void)s;
+    *flags = 0;
+    return kvp_leave(&call, CKR_OK);
 }

@@ -14,7 +14,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len, CK_B
              CK_ULONG_PTR signature_len)
 {
     KVP_ENTER(call, "C_Sign");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_SIGN, data, data_len,
                                            signature, signature_len));
 }
@@ -22,7 +22,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_len, CK_B
 CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_len)
 {
     KVP_ENTER(call, "C_SignUpdate");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(
         &call, kvp_crypt_update(&call, session, KVP_OPERATION_SIGN, part, part_len, NULL, NULL));
 }
@@ -30,7 +30,7 @@ CK_RV C_SignUpdate(CK_SESSION_HANDLE handle, CK_BYTE_PTR part, CK_ULONG part_len
 CK_RV C_SignFinal(CK_SESSION_HANDLE handle, CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
     KVP_ENTER(call, "C_SignFinal");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call,
                      kvp_crypt_final(&call, session, KVP_OPERATION_SIGN, signature, signature_len));
 }
@@ -47,7 +47,7 @@ CK_RV C_SignRecover(CK_SESSION_HANDLE handle, CK_BYTE_PTR data, CK_ULONG data_le
                     CK_BYTE_PTR signature, CK_ULONG_PTR signature_len)
 {
     KVP_ENTER(call, "C_SignRecover");
-    KVP_SESSION(session, call, handle);
+    KVP_SESSION_OF_OPERATION(session, call, handle);
     return kvp_leave(&call, kvp_crypt_once(&call, session, KVP_OPERATION_SIGN_RECOVER, data,
                                            data_len, signature, signature_len));
 }

@@ -6,6 +6,8 @@
 #include "cryptoki/enter.h"
 #include "token/mechanism.h"
 
+#include <pthread.h>
+
 CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID_PTR list, CK_ULONG_PTR count)
 {
     CK_ULONG room, found = 0;
@@ -32,9 +34,8 @@ CK_RV C_GetSlotList(CK_BBOOL token_present, CK_SLOT_ID_PTR list, CK_ULONG_PTR co
 CK_RV C_GetSlotInfo(CK_SLOT_ID slot_id, CK_SLOT_INFO_PTR info)
 {
     KVP_ENTER(call, "C_GetSlotInfo");
+    KVP_ARGUMENTS(call, info != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!info)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     kvp_slot_info(slot, info);
     return kvp_leave(&call, CKR_OK);
 }
@@ -44,26 +45,34 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot_id, CK_TOKEN_INFO_PTR info)
     CK_RV rv;
 
     KVP_ENTER(call, "C_GetTokenInfo");
+    KVP_ARGUMENTS(call, info != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!info)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     rv = kvp_slot_token_present(&call, slot);
     if (rv == CKR_OK)
         kvp_slot_token_info(slot, info);
     return kvp_leave(&call, rv);
 }
 
+/* A thread that was cancelled while it waited, as strongSwan's charon does with its own at exit. */
+static void leave_cancelled(void *call)
+{
+    kvp_leave(call, CKR_FUNCTION_CANCELED);
+}
+
 /*
- * Slots and tokens come from the configuration and never change, so there is never an event. A call
- * that would wait for one is refused at once, which ends the thread that strongSwan's charon has
- * for this in good order (5.9.8); the standard lets a library do without this function.
+ * Slots and tokens come from the configuration and never change, so there is never an event: a call
+ * that waits for one waits for C_Finalize.
  */
 CK_RV C_WaitForSlotEvent(CK_FLAGS flags, CK_SLOT_ID_PTR slot_id, CK_VOID_PTR reserved)
 {
     KVP_ENTER(call, "C_WaitForSlotEvent");
-    if (!slot_id || reserved)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, flags & CKF_DONT_BLOCK ? CKR_NO_EVENT : CKR_FUNCTION_NOT_SUPPORTED);
+    KVP_ARGUMENTS(call, slot_id && !reserved);
+    if (flags & CKF_DONT_BLOCK)
+        return kvp_leave(&call, CKR_NO_EVENT);
+    pthread_cleanup_push(leave_cancelled, &call);
+    kvp_module_wait_finalized(call.module);
+    pthread_cleanup_pop(0);
+    return kvp_leave(&call, CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
 CK_RV C_GetMechanismList(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE_PTR list, CK_ULONG_PTR count)
@@ -71,9 +80,8 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE_PTR list, CK_ULON
     CK_RV rv;
 
     KVP_ENTER(call, "C_GetMechanismList");
+    KVP_ARGUMENTS(call, count != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!count)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     rv = kvp_slot_token_present(&call, slot);
     if (rv == CKR_OK)
         rv = kvp_mechanism_list(slot, list, count);
@@ -85,9 +93,8 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE type, CK_MECHANIS
     CK_RV rv;
 
     KVP_ENTER(call, "C_GetMechanismInfo");
+    KVP_ARGUMENTS(call, info != NULL);
     KVP_SLOT(slot, call, slot_id);
-    if (!info)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     rv = kvp_slot_token_present(&call, slot);
     if (rv == CKR_OK)
         rv = kvp_mechanism_info(slot, type, info);
@@ -102,18 +109,16 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE type, CK_MECHANIS
 CK_RV C_InitToken(CK_SLOT_ID slot_id, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {
     KVP_ENTER(call, "C_InitToken");
+    KVP_ARGUMENTS(call, label && (pin || !pin_len));
     KVP_SLOT(slot, call, slot_id);
-    if (!label || (!pin && pin_len))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
 CK_RV C_InitPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len)
 {
     KVP_ENTER(call, "C_InitPIN");
+    KVP_ARGUMENTS(call, pin || !pin_len);
     KVP_SESSION(s, call, session);
-    if (!pin && pin_len)
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
 }
 
@@ -121,8 +126,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE session, CK_UTF8CHAR_PTR old_pin, CK_ULONG old_
                CK_UTF8CHAR_PTR new_pin, CK_ULONG new_len)
 {
     KVP_ENTER(call, "C_SetPIN");
+    KVP_ARGUMENTS(call, (old_pin || !old_len) && (new_pin || !new_len));
     KVP_SESSION(s, call, session);
-    if ((!old_pin && old_len) || (!new_pin && new_len))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, CKR_FUNCTION_NOT_SUPPORTED);
 }

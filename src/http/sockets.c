@@ -1,25 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which descriptors are our connections: a bit each, so that the child of a fork can close its
- * copies with nothing but close(2). A process that never opened one pays nothing.
+ * Which descriptors are our connections, so that the child of a fork can close its copies with
+ * nothing but fstat(2) and close(2). A process that never opened one pays nothing.
+ *
+ * The number alone does not tell: libcurl 7.88 closes a socket that never got as far as being
+ * connected without its close callback, and the number is then free for the host's own files. So
+ * what is kept is the socket's inode number (of 32 bits in Linux), which no other socket has at the
+ * same time.
  */
 #include "http/internal.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Linux lets a process have no more descriptors than this by default (fs.nr_open). */
 #define MAX_FD (1 << 20)
-#define BITS 64
 
-static _Atomic uint64_t tracked[MAX_FD / BITS];
+/* By descriptor: the inode of our socket; 0 for none. Pages that were never written take no room.
+ */
+static _Atomic uint32_t sockets[MAX_FD];
 static atomic_int highest = -1;
 
-static uint64_t bit(int fd)
+/* What is open as @fd, or 0 where that is no socket. */
+static uint32_t socket_inode(int fd)
 {
-    return UINT64_C(1) << ((unsigned)fd % BITS);
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? (uint32_t)st.st_ino : 0;
 }
 
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
@@ -36,7 +46,7 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
         errno = EMFILE;
         return CURL_SOCKET_BAD;
     }
-    atomic_fetch_or(&tracked[fd / BITS], bit(fd));
+    atomic_store(&sockets[fd], socket_inode(fd));
     while (seen < fd && !atomic_compare_exchange_weak(&highest, &seen, fd))
         continue;
     return fd;
@@ -49,8 +59,8 @@ static int close_socket(void *user, curl_socket_t fd)
     (void)user;
     if (fd < 0 || fd >= MAX_FD)
         return -1;
-    /* In the child of a fork the bit is gone already, and the number perhaps somebody else's. */
-    if (!(atomic_fetch_and(&tracked[fd / BITS], ~bit(fd)) & bit(fd)))
+    /* In the child of a fork it is gone already, and the number perhaps somebody else's. */
+    if (!atomic_exchange(&sockets[fd], 0))
         return 0;
     return close(fd);
 }
@@ -65,12 +75,11 @@ void kvp_sockets_close_all(void)
 {
     int top = atomic_load(&highest);
 
-    for (int word = 0; top >= 0 && word <= top / BITS; word++) {
-        uint64_t bits = atomic_exchange(&tracked[word], 0);
+    for (int fd = 0; fd <= top; fd++) {
+        uint32_t inode = atomic_exchange(&sockets[fd], 0);
 
-        for (int i = 0; bits; i++, bits >>= 1)
-            if (bits & 1)
-                close(word * BITS + i);
+        if (inode && socket_inode(fd) == inode)
+            close(fd);
     }
 }
 
@@ -79,7 +88,10 @@ unsigned kvp_sockets_count(void)
     unsigned count = 0;
     int top = atomic_load(&highest);
 
-    for (int word = 0; top >= 0 && word <= top / BITS; word++)
-        count += (unsigned)__builtin_popcountll(atomic_load(&tracked[word]));
+    for (int fd = 0; fd <= top; fd++) {
+        uint32_t inode = atomic_load(&sockets[fd]);
+
+        count += inode && socket_inode(fd) == inode;
+    }
     return count;
 }

@@ -256,8 +256,6 @@ kvp_status kvp_get_mechanisms(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_
     return KVP_OK;
 }
 
-/* CKA_SIGN_RECOVER is not here: no mechanism of ours gives its data back from the vault's
- * signature. */
 uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
 {
     static const struct {
@@ -266,6 +264,7 @@ uint32_t kvp_usage_op(CK_OBJECT_CLASS cls, CK_ATTRIBUTE_TYPE type)
         unsigned who;
     } uses[] = {
         { CKA_SIGN, KVP_OP_SIGN, KVP_IS_PRIVATE | KVP_IS_SECRET },
+        { CKA_SIGN_RECOVER, KVP_OP_SIGN, KVP_IS_PRIVATE },
         { CKA_VERIFY, KVP_OP_VERIFY, KVP_IS_PUBLIC | KVP_IS_SECRET },
         { CKA_VERIFY_RECOVER, KVP_OP_VERIFY, KVP_IS_PUBLIC },
         { CKA_ENCRYPT, KVP_OP_ENCRYPT, KVP_IS_PUBLIC | KVP_IS_SECRET },
@@ -284,7 +283,7 @@ kvp_status kvp_get_usage(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *
     if (!view->key)
         return KVP_ERR_NOT_FOUND;
     uint32_t op = kvp_usage_op(view->cls, type);
-    bool recover = type == CKA_VERIFY_RECOVER;
+    bool recover = type == CKA_SIGN_RECOVER || type == CKA_VERIFY_RECOVER;
     bool can = true;
     switch (view->key->kty) {
     case KVP_KTY_RSA:

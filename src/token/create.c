@@ -126,12 +126,31 @@ static kvp_status fill_set(kvp_attribute_set *set, CK_OBJECT_CLASS cls, unsigned
 
 /* ---- profiles ---- */
 
-/* What is claimed must hold for every configuration: the baseline does. */
+static bool always(const kvp_slot *slot)
+{
+    (void)slot;
+    return true;
+}
+
+/* Certificates are there, and are found and read without a login; a Managed HSM has none. */
+static bool has_public_certificates(const kvp_slot *slot)
+{
+    return slot->config->certificates && !slot->config->managed_hsm && !kvp_slot_needs_login(slot);
+}
+
+/*
+ * What is claimed must hold (PKCS#11 Profiles v3.1 §3): a provider's functions do whatever the
+ * configuration, and so do signatures with private keys; the last is about what the token holds.
+ */
 static const struct {
     CK_PROFILE_ID id;
     const char *label;
+    bool (*met)(const kvp_slot *slot);
 } profiles[] = {
-    { CKP_BASELINE_PROVIDER, "Baseline Provider" },
+    { CKP_BASELINE_PROVIDER, "Baseline Provider", always },
+    { CKP_EXTENDED_PROVIDER, "Extended Provider", always },
+    { CKP_AUTHENTICATION_TOKEN, "Authentication Token", always },
+    { CKP_PUBLIC_CERTIFICATES_TOKEN, "Public Certificates Token", has_public_certificates },
 };
 
 static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const char *label)
@@ -158,7 +177,10 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
 {
-    for (size_t i = 0; i < KVP_ARRAY_LEN(profiles); i++) {
+    /* Each is put before the others. */
+    for (size_t i = KVP_ARRAY_LEN(profiles); i-- > 0;) {
+        if (!profiles[i].met(store->slot))
+            continue;
         kvp_record *record = profile_new(store, profiles[i].id, profiles[i].label);
         if (!record)
             return KVP_ERR_NO_MEMORY;

@@ -165,11 +165,25 @@ static CK_RV gcm_init_messages(kvp_call *call, const CK_MECHANISM *mechanism)
     return CKR_OK;
 }
 
+/* Wrapping: one message, by C_WrapKey or C_WrapKeyAuthenticated, each with its own parameter. */
+static CK_RV gcm_init_wrap(kvp_call *call, const CK_MECHANISM *mechanism)
+{
+    if (mechanism->ulParameterLen != sizeof(CK_GCM_WRAP_PARAMS) &&
+        mechanism->ulParameterLen != sizeof(CK_GCM_PARAMS) &&
+        mechanism->ulParameterLen != sizeof(CK_GCM_MESSAGE_PARAMS))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the parameter must be a CK_GCM_WRAP_PARAMS, a CK_GCM_PARAMS or a "
+                               "CK_GCM_MESSAGE_PARAMS");
+    return CKR_OK;
+}
+
 static CK_RV gcm_init(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANISM *mechanism)
 {
     CK_GCM_PARAMS params;
     if (op->use == KVP_USE_MESSAGE)
         return gcm_init_messages(call, mechanism);
+    if (op->use == KVP_USE_KEY)
+        return gcm_init_wrap(call, mechanism);
     if (mechanism->ulParameterLen != sizeof(params))
         return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
                                "the parameter must be a CK_GCM_PARAMS");
@@ -224,8 +238,11 @@ static CK_RV gcm_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out)
     return rv;
 }
 
+/* ---- CKM_AES_GCM by messages ---- */
+
 /* The IV of a message that is encrypted here: the application's, or random after its fixed bits. */
-static CK_RV gcm_message_iv(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params)
+static CK_RV gcm_message_iv(kvp_call *call, kvp_crypt_operation *op,
+                            const CK_GCM_MESSAGE_PARAMS *params)
 {
     if (encrypts(op) && params->ivGenerator != CKG_NO_GENERATE) {
         CK_ULONG fixed = (params->ulIvFixedBits + 7) / 8;
@@ -246,21 +263,54 @@ static CK_RV gcm_message_iv(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESS
     return set(&op->iv, params->pIv, params->ulIvLen);
 }
 
-/* Encryption by the service, which makes the IV (wire reference, section 5.2). */
-static CK_RV gcm_message_remote(kvp_call *call, kvp_crypt_operation *op,
-                                CK_GCM_MESSAGE_PARAMS *params, const void *in, size_t in_len,
-                                kvp_buf *out)
+/* What the service takes: it makes the IV of what it encrypts (wire reference, section 5.2). */
+static CK_RV gcm_check_remote(kvp_call *call, const kvp_crypt_operation *op,
+                              const CK_GCM_MESSAGE_PARAMS *params)
 {
-    bool may =
-        (params->ivGenerator == CKG_GENERATE || params->ivGenerator == CKG_GENERATE_RANDOM) &&
-        params->ulIvFixedBits == 0 && params->ulIvLen == GCM_IV && params->ulTagBits == GCM_TAG * 8;
-    if (!may)
+    if (params->ulIvLen != GCM_IV || params->ulTagBits != GCM_TAG * 8)
         return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
-                               "the service makes an IV of 12 and a tag of 16 bytes itself");
-    if (in_len > KVP_REMOTE_DATA_MAX)
-        return CKR_DATA_LEN_RANGE;
+                               "the service does GCM with an IV of 12 and a tag of 16 bytes only");
+    if (encrypts(op) &&
+        ((params->ivGenerator != CKG_GENERATE && params->ivGenerator != CKG_GENERATE_RANDOM) ||
+         params->ulIvFixedBits != 0))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "the service makes the whole IV itself");
+    return CKR_OK;
+}
+
+CK_RV kvp_gcm_begin(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MESSAGE_PARAMS *params,
+                    const void *aad, size_t aad_len)
+{
+    if (!params->pIv || params->ulIvLen == 0 || params->ulIvLen > 256 ||
+        !gcm_tag_allowed(params->ulTagBits))
+        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
+                               "GCM takes an IV of 1 to 256 bytes and a tag of 32 to 128 bits");
+    op->tag_len = params->ulTagBits / 8;
+    op->data.max = (is_remote(op) ? KVP_REMOTE_DATA_MAX : KVP_BUF_MAX_DEFAULT) +
+                   (encrypts(op) ? 0 : op->tag_len);
+    CK_RV rv = set(&op->aad, aad, aad_len);
+    if (rv == CKR_OK && is_remote(op))
+        rv = gcm_check_remote(call, op, params);
+    if (rv == CKR_OK && !(is_remote(op) && encrypts(op)))
+        rv = gcm_message_iv(call, op, params);
+    if (rv == CKR_OK && !is_remote(op))
+        rv = kvp_aes_local_start(call, op);
+    return rv;
+}
+
+size_t kvp_gcm_message_len(const kvp_crypt_operation *op, size_t in_len, bool last)
+{
+    if (op->cipher) /* streams */
+        return in_len;
+    return last ? op->data.len + in_len : 0;
+}
+
+static CK_RV gcm_encrypt_remote(kvp_call *call, kvp_crypt_operation *op,
+                                const CK_GCM_MESSAGE_PARAMS *params, kvp_buf *out)
+{
     kvp_operation_result result = { 0 };
-    CK_RV rv = remote_sized(call, op, KVP_ALG_A128GCM, in, in_len, NULL, in_len, &result);
+    CK_RV rv = remote_sized(call, op, KVP_ALG_A128GCM, op->data.data, op->data.len, NULL,
+                            op->data.len, &result);
     if (rv == CKR_OK && (result.iv.len != GCM_IV || result.tag.len != GCM_TAG)) {
         kvp_error_set(&call->error, KVP_ERR_PARSE, "the service answered no IV or no tag");
         rv = CKR_DEVICE_ERROR;
@@ -274,30 +324,19 @@ static CK_RV gcm_message_remote(kvp_call *call, kvp_crypt_operation *op,
     return rv;
 }
 
-CK_RV kvp_gcm_message(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params,
-                      const void *aad, size_t aad_len, const void *in, size_t in_len, kvp_buf *out)
+CK_RV kvp_gcm_end(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MESSAGE_PARAMS *params,
+                  kvp_buf *out)
 {
-    if (!params->pIv || params->ulIvLen == 0 || params->ulIvLen > 256 || !params->pTag ||
-        !gcm_tag_allowed(params->ulTagBits))
+    bool remote_encrypt = is_remote(op) && encrypts(op);
+    if (!params->pTag || params->ulTagBits != op->tag_len * 8 ||
+        (remote_encrypt && (!params->pIv || params->ulIvLen != GCM_IV)))
         return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
-                               "GCM takes an IV of 1 to 256 bytes and a tag of 32 to 128 bits");
-    op->tag_len = params->ulTagBits / 8;
-    CK_RV rv = set(&op->aad, aad, aad_len);
-    if (rv == CKR_OK && is_remote(op) && encrypts(op)) {
-        kvp_buf_clear(&op->iv);
-        return gcm_message_remote(call, op, params, in, in_len, out);
-    }
-    if (is_remote(op) && (params->ulIvLen != GCM_IV || params->ulTagBits != GCM_TAG * 8))
-        return kvp_mech_refuse(call, CKR_MECHANISM_PARAM_INVALID,
-                               "the service does GCM with an IV of 12 and a tag of 16 bytes only");
-    if (rv == CKR_OK)
-        rv = gcm_message_iv(call, op, params);
-    op->data.max = is_remote(op) ? KVP_REMOTE_DATA_MAX : KVP_BUF_MAX_DEFAULT;
-    if (rv == CKR_OK && !is_remote(op))
-        rv = kvp_aes_local_start(call, op);
-    if (rv == CKR_OK)
-        rv = kvp_crypt_feed(call, op, in, in_len, out);
-    if (rv == CKR_OK && !encrypts(op))
+                               "the end of a message needs the tag's place that its begin named");
+    if (remote_encrypt)
+        return gcm_encrypt_remote(call, op, params, out);
+
+    CK_RV rv = CKR_OK;
+    if (!encrypts(op))
         rv = kvp_crypt_feed(call, op, params->pTag, op->tag_len, out);
     if (rv == CKR_OK)
         rv = gcm_run(call, op, out);
@@ -404,6 +443,7 @@ const kvp_mechanism_ops kvp_aes_cbc_ops = {
 
 const kvp_mechanism_ops kvp_aes_gcm_ops = {
     .remote = true,
+    .wraps_local_only = true, /* the service wraps by AES-KW and KWP (wire reference, section 5) */
     .init = gcm_init,
     .output_len = gcm_output_len,
     .stream = kvp_aes_local_stream,

@@ -130,12 +130,10 @@ static CK_RV hmac_verify(kvp_call *call, kvp_crypt_operation *op, const uint8_t 
     return rv;
 }
 
-const kvp_mechanism_ops kvp_hmac_ops = {
-    .remote = true,
-    .fits = hmac_fits,
-    .init = hmac_init,
-    .output_len = hmac_output_len,
-    .stream = hmac_stream,
-    .run = { [KVP_OPERATION_SIGN] = hmac_sign },
-    .verify = hmac_verify,
-};
+#define FAMILY                                                                                     \
+    .fits = hmac_fits, .init = hmac_init, .output_len = hmac_output_len, .stream = hmac_stream,    \
+    .run = { [KVP_OPERATION_SIGN] = hmac_sign }, .verify = hmac_verify
+
+const kvp_mechanism_ops kvp_hmac_ops = { .remote = true, FAMILY };
+/* With SHA-1 and SHA-224, which the service has no algorithm for. */
+const kvp_mechanism_ops kvp_hmac_local_ops = { FAMILY };

@@ -25,8 +25,9 @@ struct evp_mac_ctx_st;
 /** What an encryption or decryption is for: the same mechanism is checked and sent differently. */
 typedef enum kvp_use {
     KVP_USE_DATA,
-    KVP_USE_KEY,     /**< C_WrapKey, C_UnwrapKey: lives for one call */
-    KVP_USE_MESSAGE, /**< C_MessageEncryptInit …: the plain functions may not use it */
+    KVP_USE_KEY,       /**< C_WrapKey, C_UnwrapKey: lives for one call */
+    KVP_USE_MESSAGE,   /**< C_MessageEncryptInit …: the plain functions may not use it */
+    KVP_USE_SIGNATURE, /**< C_VerifySignatureInit: only C_VerifySignature… may use it */
     KVP_USE_COUNT
 } kvp_use;
 
@@ -37,12 +38,17 @@ typedef struct kvp_crypt_operation {
     kvp_slot *slot;  /**< borrowed: the session's */
     kvp_object *key; /**< a reference; NULL for digests */
     kvp_use use;
-    bool updated; /**< input has come in parts: a one-part call is refused */
+    bool updated;      /**< input has come in parts: a one-part call is refused */
+    bool in_message;   /**< between C_…MessageBegin and the last C_…MessageNext */
+    kvp_buf parameter; /**< copy of the mechanism's, to begin each message anew */
+    kvp_buf signature; /**< of C_VerifySignatureInit */
 
     /* What the mechanism's parameter said, checked. */
     kvp_hash hash; /**< of the message, of PSS and OAEP */
     kvp_buf iv, aad;
-    size_t tag_len; /**< bytes, GCM */
+    size_t tag_len;  /**< bytes, GCM */
+    kvp_hash mgf;    /**< PSS */
+    size_t salt_len; /**< bytes, PSS */
 
     /* Where input goes: the first that is not NULL. */
     kvp_digest *digest;
@@ -50,6 +56,10 @@ typedef struct kvp_crypt_operation {
     struct evp_cipher_ctx_st *cipher;
     kvp_buf data;   /**< collected; data.max is the most that the mechanism takes */
     size_t pending; /**< bytes that the cipher holds back */
+
+    /* What a digest was given so far, for C_GetOperationState; see operation_state.c. */
+    kvp_buf digested;
+    bool unsaveable;
 
     /* An output that did not fit, for the call with a larger buffer: nothing is done twice. */
     kvp_buf held;
@@ -62,7 +72,8 @@ typedef struct kvp_crypt_operation {
 typedef CK_RV kvp_mech_run(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
 
 struct kvp_mechanism_ops {
-    bool remote; /**< the vault does what needs its keys: CKF_HW */
+    bool remote;           /**< the vault does what needs its keys: CKF_HW */
+    bool wraps_local_only; /**< C_WrapKey, C_UnwrapKey: with keys of the session alone */
     /** Whether @key can be used with it, beyond type, size and usage; NULL: yes. After load. */
     bool (*fits)(const kvp_mechanism *mechanism, const kvp_object *key);
     /** Check the parameter; say where input goes. Key type, size and usage are checked already. */
@@ -85,7 +96,7 @@ extern const kvp_mechanism_ops kvp_digest_ops;
 extern const kvp_mechanism_ops kvp_rsa_pkcs_ops, kvp_rsa_hash_pkcs_ops, kvp_rsa_pss_ops,
     kvp_rsa_oaep_ops;
 extern const kvp_mechanism_ops kvp_ecdsa_ops;
-extern const kvp_mechanism_ops kvp_hmac_ops;
+extern const kvp_mechanism_ops kvp_hmac_ops, kvp_hmac_local_ops;
 extern const kvp_mechanism_ops kvp_aes_cbc_ops, kvp_aes_gcm_ops, kvp_aes_key_wrap_ops;
 
 /* ---- operation_init.c ---- */
@@ -104,6 +115,9 @@ const kvp_kind_info *kvp_kind_info_get(kvp_operation_kind kind);
 bool kvp_mechanism_takes_type(const kvp_mechanism *mechanism, const kvp_object *key);
 /** Whether its size is inside the row's bounds; a size that nobody knows is. After load. */
 bool kvp_mechanism_takes_size(const kvp_mechanism *mechanism, const kvp_object *key);
+/** Whether @key may be used so: its attributes say yes, and the mechanism can. After load. */
+bool kvp_mechanism_may_use(const kvp_mechanism *mechanism, const kvp_object *key,
+                           kvp_operation_kind kind, kvp_use use);
 /** Whether it works on symmetric keys. */
 bool kvp_mechanism_is_symmetric(const kvp_mechanism *mechanism);
 /**
@@ -114,13 +128,40 @@ bool kvp_mechanism_is_symmetric(const kvp_mechanism *mechanism);
 CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
                         const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE handle,
                         kvp_crypt_operation **ret);
+/** The same, and the session has it: C_SignInit, C_MessageSignInit, C_VerifySignatureInit …. */
+CK_RV kvp_crypt_begin(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                      const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
+/** Forget all input and parameters of the message before, so that the next can begin. */
+void kvp_crypt_reset(kvp_crypt_operation *op);
 
 /* ---- operation_crypt.c ---- */
+/**
+ * Take the session's operation of @kind, if it is for @use; what is for another use goes on and is
+ * CKR_OPERATION_NOT_INITIALIZED. A @session of NULL, which is one that the application named and
+ * that there is not, is CKR_SESSION_HANDLE_INVALID. Bad arguments (@good false) come before all
+ * this: they are CKR_ARGUMENTS_BAD, and end the operation where there is one.
+ */
+CK_RV kvp_crypt_take(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                     bool good, kvp_crypt_operation **ret);
+/**
+ * Give it back, or end it where @rv ends it (kvp_operation_give). The end of an operation on a key
+ * is noted for the audit record. Returns @rv.
+ */
+CK_RV kvp_crypt_give(kvp_call *call, kvp_session *session, kvp_crypt_operation *op, CK_RV rv,
+                     bool keep);
+/** An update without output: C_SignUpdate, C_VerifyUpdate, C_DigestUpdate and their like. */
+CK_RV kvp_crypt_absorb(kvp_call *call, kvp_crypt_operation *op, const void *in, CK_ULONG in_len);
 /** Give @op input: to its digest, MAC, cipher (which may append to @out), or its data. */
 CK_RV kvp_crypt_feed(kvp_call *call, kvp_crypt_operation *op, const void *in, size_t len,
                      kvp_buf *out);
 /** Have @op make its output. */
 CK_RV kvp_crypt_finish(kvp_call *call, kvp_crypt_operation *op, kvp_buf *out);
+
+/* ---- operation_state.c ---- */
+/** A digest was given @in: remember it while it is short enough to be saved. */
+void kvp_digest_remember(kvp_crypt_operation *op, const void *in, size_t len);
+/** From now on it cannot be saved. */
+void kvp_digest_forget(kvp_crypt_operation *op);
 
 /* ---- mech_common.c ---- */
 /** Fill the call with what the audit record says about this use of a key. */
@@ -159,7 +200,7 @@ CK_RV kvp_mech_remote_crypt(kvp_call *call, kvp_crypt_operation *op, kvp_alg alg
                             const kvp_buf *tag, size_t expected_len, kvp_operation_result *ret);
 
 /* ---- mech_rsa_params.c ---- */
-/** A row a hash that the service can pad with. */
+/** A row a hash of RSA paddings, with what the service has of it. */
 typedef struct kvp_rsa_hash_info {
     kvp_hash hash;
     CK_MECHANISM_TYPE mechanism;
@@ -168,10 +209,12 @@ typedef struct kvp_rsa_hash_info {
 } kvp_rsa_hash_info;
 /** NULL if @hash has no row. */
 const kvp_rsa_hash_info *kvp_rsa_hash_find(kvp_hash hash);
-/** CK_RSA_PKCS_PSS_PARAMS, as the service does it: MGF1 with the same hash, salt as long. @wanted
- *  KVP_HASH_NONE: any of the service's. */
-CK_RV kvp_rsa_pss_params(kvp_call *call, const CK_MECHANISM *mechanism, kvp_hash wanted,
-                         kvp_hash *ret);
+/**
+ * CK_RSA_PKCS_PSS_PARAMS to op->hash, op->mgf and op->salt_len. A signature must be asked for as
+ * the service makes it: MGF1 with the same hash, a salt as long. Verifying is done here, with
+ * whatever hash, MGF1 and salt length the signer had. A mechanism with a hash takes no other.
+ */
+CK_RV kvp_rsa_pss_params(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANISM *mechanism);
 /** CK_RSA_PKCS_OAEP_PARAMS, as the service does it: SHA-1 or SHA-256 for both, no label. */
 CK_RV kvp_rsa_oaep_params(kvp_call *call, const CK_MECHANISM *mechanism, kvp_hash *ret);
 
@@ -186,11 +229,17 @@ CK_RV kvp_ecdsa_fit_digest(kvp_curve curve, const uint8_t *digest, size_t len,
 
 /* ---- mech_aes.c ---- */
 /**
- * One message of an operation of the message functions, by CKM_AES_GCM: text in, text of the same
- * length out. Encryption fills params->pTag, and params->pIv where it is to be generated.
+ * Begin one message of CKM_AES_GCM, then feed its text by kvp_crypt_feed; text of the same length
+ * comes out. Encryption with a session key fills params->pIv where it is to be generated.
  */
-CK_RV kvp_gcm_message(kvp_call *call, kvp_crypt_operation *op, CK_GCM_MESSAGE_PARAMS *params,
-                      const void *aad, size_t aad_len, const void *in, size_t in_len, kvp_buf *out);
+CK_RV kvp_gcm_begin(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MESSAGE_PARAMS *params,
+                    const void *aad, size_t aad_len);
+/** End it: encryption fills params->pTag (and pIv, if the service made it), decryption checks it.
+ */
+CK_RV kvp_gcm_end(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MESSAGE_PARAMS *params,
+                  kvp_buf *out);
+/** Text that comes out when @in_len more bytes of a message go in. */
+size_t kvp_gcm_message_len(const kvp_crypt_operation *op, size_t in_len, bool last);
 
 /* ---- mech_aes_local.c ---- */
 CK_RV kvp_aes_local_start(kvp_call *call, kvp_crypt_operation *op);

@@ -145,14 +145,12 @@ static CK_RV hash_pkcs_verify(kvp_call *call, kvp_crypt_operation *op, const uin
 
 static CK_RV pss_init(kvp_call *call, kvp_crypt_operation *op, const CK_MECHANISM *mechanism)
 {
-    kvp_hash hash;
-    CK_RV rv = kvp_rsa_pss_params(call, mechanism, op->mechanism->hash, &hash);
+    CK_RV rv = kvp_rsa_pss_params(call, op, mechanism);
     if (rv != CKR_OK)
         return rv;
     if (op->mechanism->hash != KVP_HASH_NONE)
-        return kvp_mech_start_digest(call, op, hash);
-    op->hash = hash;
-    op->data.max = kvp_hash_len(hash);
+        return kvp_mech_start_digest(call, op, op->hash);
+    op->data.max = kvp_hash_len(op->hash);
     return CKR_OK;
 }
 
@@ -189,9 +187,8 @@ static CK_RV pss_verify(kvp_call *call, kvp_crypt_operation *op, const uint8_t *
         rv = public_key(call, op, &key);
     if (rv != CKR_OK)
         return rv;
-    return kvp_mech_verified(call,
-                             kvp_rsa_verify_pss(key, op->hash, op->hash, kvp_hash_len(op->hash),
-                                                digest, sig, sig_len, &call->error));
+    return kvp_mech_verified(call, kvp_rsa_verify_pss(key, op->hash, op->mgf, op->salt_len, digest,
+                                                      sig, sig_len, &call->error));
 }
 
 /* ---- encryption and decryption ---- */
@@ -254,6 +251,7 @@ const kvp_mechanism_ops kvp_rsa_pkcs_ops = {
     .output_len = rsa_output_len,
     .least_len = rsa_least_len,
     .run = { [KVP_OPERATION_SIGN] = pkcs_sign,
+             [KVP_OPERATION_SIGN_RECOVER] = pkcs_sign,
              [KVP_OPERATION_ENCRYPT] = rsa_encrypt,
              [KVP_OPERATION_DECRYPT] = rsa_decrypt,
              [KVP_OPERATION_VERIFY_RECOVER] = pkcs_recover },

@@ -36,15 +36,15 @@ CK_RV kvp_mechanism_list(const kvp_slot *slot, CK_MECHANISM_TYPE *ret, CK_ULONG 
 
 /*
  * CKF_HW: "performed by the device", which is the token, not this library. Private keys are only
- * ever used there, whatever protects them inside, and pkcs11-tool 0.23 without -m takes no
+ * ever made and used there, whatever protects them inside, and pkcs11-tool 0.23 without -m takes no
  * mechanism that lacks the flag. Symmetric keys are the device's in a Managed HSM and the session's
- * elsewhere.
+ * elsewhere. What a mechanism does with a public key or a session's is done here all the same: the
+ * flag is one for all that it does.
  */
 static bool is_by_device(const kvp_mechanism *row, const kvp_slot *slot)
 {
-    if (!row->ops)
-        return (row->flags & CKF_GENERATE_KEY_PAIR) != 0;
-    return row->ops->remote && (slot->config->managed_hsm || !kvp_mechanism_is_symmetric(row));
+    bool has_keys = slot->config->managed_hsm || !kvp_mechanism_is_symmetric(row);
+    return has_keys && (!row->ops || row->ops->remote);
 }
 
 CK_RV kvp_mechanism_info(const kvp_slot *slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret)
@@ -129,7 +129,7 @@ bool kvp_mechanism_fits_key(const kvp_mechanism *mechanism, const kvp_slot *slot
             continue;
         for (kvp_use use = 0; use < KVP_USE_COUNT; use++) {
             if ((mechanism->flags & info->uses[use].flag) &&
-                kvp_object_allows(key, info->uses[use].usage))
+                kvp_mechanism_may_use(mechanism, key, kind, use))
                 return true;
         }
     }

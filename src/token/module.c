@@ -24,10 +24,25 @@ static kvp_status once_status;
 static kvp_module *modules; /* all there ever were; guarded by initialise_lock */
 static _Atomic(kvp_module *) current;
 
-/* Calls that other threads of the parent had in flight do not exist in the child. */
+/*
+ * For C_WaitForSlotEvent. Not a kvp_lock: nothing is guarded but the wait itself, and only the
+ * operating system's threads can be waited for.
+ */
+static pthread_mutex_t wait_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t finalized = PTHREAD_COND_INITIALIZER;
+
+/*
+ * Calls that other threads of the parent had in flight do not exist in the child, nor does a thread
+ * that waited there.
+ */
 static void in_child(void)
 {
+    static const pthread_mutex_t fresh_mutex = PTHREAD_MUTEX_INITIALIZER;
+    static const pthread_cond_t fresh_cond = PTHREAD_COND_INITIALIZER;
     kvp_module *module = atomic_load(&current);
+
+    wait_mutex = fresh_mutex;
+    finalized = fresh_cond;
 
     if (module)
         atomic_fetch_and(&module->state, KVP_MODULE_ALIVE);
@@ -230,6 +245,28 @@ CK_RV kvp_module_initialize(const CK_C_INITIALIZE_ARGS *args)
 
 /* ---- C_Finalize ---- */
 
+static void give_wait_mutex(void *unused)
+{
+    (void)unused;
+    pthread_mutex_unlock(&wait_mutex);
+}
+
+void kvp_module_wait_finalized(kvp_module *module)
+{
+    pthread_mutex_lock(&wait_mutex);
+    pthread_cleanup_push(give_wait_mutex, NULL);
+    while (atomic_load(&module->state) & KVP_MODULE_ALIVE)
+        pthread_cond_wait(&finalized, &wait_mutex);
+    pthread_cleanup_pop(1);
+}
+
+static void wake_waiting(void)
+{
+    pthread_mutex_lock(&wait_mutex);
+    pthread_cond_broadcast(&finalized);
+    pthread_mutex_unlock(&wait_mutex);
+}
+
 CK_RV kvp_module_finalize(void)
 {
     kvp_module *module;
@@ -247,6 +284,7 @@ CK_RV kvp_module_finalize(void)
     kvp_lock_give(&initialise_lock);
     if (!module)
         return CKR_CRYPTOKI_NOT_INITIALIZED;
+    wake_waiting();
     kvp_session_close_matching(module, NULL);
     kvp_module_unref(module);
     return CKR_OK;

@@ -81,11 +81,14 @@ void kvp_operation_give(kvp_session *session, kvp_operation *operation, CK_RV rv
         kvp_operation_free(operation);
 }
 
-bool kvp_operation_cancel(kvp_session *session, kvp_operation_kind kind)
+bool kvp_operation_cancel(kvp_session *session, kvp_operation_kind kind, CK_FLAGS flags)
 {
     kvp_lock_take(&session->lock);
     kvp_operation *operation = current_locked(session, kind);
-    session->operations[kind] = NULL;
+    if (operation && operation->flag && !(operation->flag & flags))
+        operation = NULL;
+    else
+        session->operations[kind] = NULL;
     bool busy = operation && operation->busy;
     if (busy)
         operation->doomed = true;

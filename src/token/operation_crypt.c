@@ -36,6 +36,8 @@ CK_RV kvp_crypt_feed(kvp_call *call, kvp_crypt_operation *op, const void *in, si
         return CKR_OK;
     if (op->digest) {
         kvp_status status = kvp_digest_update(op->digest, in, len);
+        if (status == KVP_OK && kind_of(op) == KVP_OPERATION_DIGEST)
+            kvp_digest_remember(op, in, len);
         return status == KVP_OK ? CKR_OK : kvp_mech_fail(call, status, "hashing failed");
     }
     if (op->mac || op->cipher)
@@ -136,18 +138,16 @@ static CK_RV once(kvp_call *call, kvp_crypt_operation *op, const void *in, CK_UL
     return rv;
 }
 
-/* Take the session's operation of @kind, if the plain functions may use it. */
-static CK_RV take(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
-                  kvp_crypt_operation **ret)
+/* One that is for another use goes on, whatever is tried beside it. */
+static CK_RV take_for(kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                      kvp_crypt_operation **ret)
 {
     kvp_operation *operation = NULL;
     CK_RV rv = kvp_operation_take(session, kind, &operation);
     if (rv != CKR_OK)
         return rv;
     kvp_crypt_operation *op = (kvp_crypt_operation *)operation;
-    call->has_mechanism = true;
-    call->mechanism = op->mechanism->type;
-    if (op->use == KVP_USE_MESSAGE) { /* a message operation goes on, whatever is tried beside it */
+    if (op->use != use) {
         kvp_operation_give(session, operation, CKR_OK, true);
         return CKR_OPERATION_NOT_INITIALIZED;
     }
@@ -155,10 +155,31 @@ static CK_RV take(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
     return CKR_OK;
 }
 
-/* Give it back. The end of an operation on a key, however it ends, is a line of the audit record;
- * digests touch no key. */
-static CK_RV give(kvp_call *call, kvp_session *session, kvp_crypt_operation *op, CK_RV rv,
-                  bool keep)
+CK_RV kvp_crypt_take(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                     bool good, kvp_crypt_operation **ret)
+{
+    kvp_crypt_operation *op;
+    CK_RV rv = session ? take_for(session, kind, use, &op) : CKR_SESSION_HANDLE_INVALID;
+    if (rv != CKR_OK)
+        return good ? rv : CKR_ARGUMENTS_BAD;
+    call->has_mechanism = true;
+    call->mechanism = op->mechanism->type;
+    if (!good) {
+        /* Of the message functions only the message ends. */
+        if (use == KVP_USE_MESSAGE)
+            kvp_crypt_reset(op);
+        kvp_crypt_give(call, session, op, use == KVP_USE_MESSAGE ? CKR_OK : CKR_ARGUMENTS_BAD,
+                       use == KVP_USE_MESSAGE);
+        return CKR_ARGUMENTS_BAD;
+    }
+    *ret = op;
+    return CKR_OK;
+}
+
+/* The end of an operation on a key, however it ends, is a line of the audit record; digests touch
+ * no key. */
+CK_RV kvp_crypt_give(kvp_call *call, kvp_session *session, kvp_crypt_operation *op, CK_RV rv,
+                     bool keep)
 {
     bool goes_on = rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && keep);
     if (!goes_on && op->key)
@@ -171,25 +192,21 @@ CK_RV kvp_crypt_once(kvp_call *call, kvp_session *session, kvp_operation_kind ki
                      CK_ULONG in_len, void *out, CK_ULONG *out_len)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, kind, &op);
+    CK_RV rv = kvp_crypt_take(call, session, kind, KVP_USE_DATA, out_len && (in || !in_len), &op);
     if (rv != CKR_OK)
         return rv;
 
     bool done = false;
-    if (!out_len || (!in && in_len))
-        rv = CKR_ARGUMENTS_BAD;
-    else if (op->updated)
+    if (op->updated)
         rv = CKR_OPERATION_ACTIVE; /* a one-part call does not end a multi-part operation */
     else
         rv = answer_length(op, in_len, true, out, out_len, &done);
     if (rv == CKR_OK && !done)
         rv = once(call, op, in, in_len, out, out_len);
-    return give(call, session, op, rv, done);
+    return kvp_crypt_give(call, session, op, rv, done);
 }
 
-/* An update without output: C_SignUpdate, C_VerifyUpdate, C_DigestUpdate. */
-static CK_RV update_silently(kvp_call *call, kvp_crypt_operation *op, const void *in,
-                             CK_ULONG in_len)
+CK_RV kvp_crypt_absorb(kvp_call *call, kvp_crypt_operation *op, const void *in, CK_ULONG in_len)
 {
     KVP_CLEANUP(kvp_buf_clear) kvp_buf none = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
     op->updated = true;
@@ -213,35 +230,32 @@ static CK_RV update(kvp_call *call, kvp_crypt_operation *op, const void *in, CK_
 CK_RV kvp_crypt_update(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
                        const void *in, CK_ULONG in_len, void *out, CK_ULONG *out_len)
 {
+    bool has_output = kind == KVP_OPERATION_ENCRYPT || kind == KVP_OPERATION_DECRYPT;
+    bool good = (in || !in_len) && (out_len || !has_output);
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, kind, &op);
+    CK_RV rv = kvp_crypt_take(call, session, kind, KVP_USE_DATA, good, &op);
     if (rv != CKR_OK)
         return rv;
 
-    bool has_output = kind == KVP_OPERATION_ENCRYPT || kind == KVP_OPERATION_DECRYPT;
-    if ((!in && in_len) || (has_output && !out_len))
-        rv = CKR_ARGUMENTS_BAD;
-    else if (op->has_held)
+    if (op->has_held)
         rv = CKR_OPERATION_ACTIVE; /* its output only waits to be fetched */
     else if (has_output)
         rv = update(call, op, in, in_len, out, out_len);
     else
-        rv = update_silently(call, op, in, in_len);
-    return give(call, session, op, rv, true);
+        rv = kvp_crypt_absorb(call, op, in, in_len);
+    return kvp_crypt_give(call, session, op, rv, true);
 }
 
 CK_RV kvp_crypt_final(kvp_call *call, kvp_session *session, kvp_operation_kind kind, void *out,
                       CK_ULONG *out_len)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, kind, &op);
+    CK_RV rv = kvp_crypt_take(call, session, kind, KVP_USE_DATA, out_len != NULL, &op);
     if (rv != CKR_OK)
         return rv;
 
     bool done = false;
-    if (!out_len)
-        rv = CKR_ARGUMENTS_BAD;
-    else if (op->has_held && !op->updated)
+    if (op->has_held && !op->updated)
         rv = CKR_OPERATION_ACTIVE; /* held by a one-part call: only that one fetches it */
     else
         rv = answer_length(op, 0, true, out, out_len, &done);
@@ -254,37 +268,37 @@ CK_RV kvp_crypt_final(kvp_call *call, kvp_session *session, kvp_operation_kind k
         if (rv == CKR_BUFFER_TOO_SMALL)
             op->updated = true; /* it may have had no input at all; the next is C_…Final again */
     }
-    return give(call, session, op, rv, done);
+    return kvp_crypt_give(call, session, op, rv, done);
 }
 
 CK_RV kvp_verify_once(kvp_call *call, kvp_session *session, const void *in, CK_ULONG in_len,
                       const void *sig, CK_ULONG sig_len)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, KVP_OPERATION_VERIFY, &op);
+    bool good = (in || !in_len) && (sig || !sig_len);
+    CK_RV rv = kvp_crypt_take(call, session, KVP_OPERATION_VERIFY, KVP_USE_DATA, good, &op);
     if (rv != CKR_OK)
         return rv;
 
-    if ((!in && in_len) || (!sig && sig_len))
-        rv = CKR_ARGUMENTS_BAD;
-    else if (op->updated)
+    if (op->updated)
         rv = CKR_OPERATION_ACTIVE;
     else
-        rv = update_silently(call, op, in, in_len);
+        rv = kvp_crypt_absorb(call, op, in, in_len);
     if (rv == CKR_OK)
         rv = op->mechanism->ops->verify(call, op, sig, sig_len);
-    return give(call, session, op, rv, false);
+    return kvp_crypt_give(call, session, op, rv, false);
 }
 
 CK_RV kvp_verify_final(kvp_call *call, kvp_session *session, const void *sig, CK_ULONG sig_len)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, KVP_OPERATION_VERIFY, &op);
+    CK_RV rv =
+        kvp_crypt_take(call, session, KVP_OPERATION_VERIFY, KVP_USE_DATA, sig || !sig_len, &op);
     if (rv != CKR_OK)
         return rv;
 
-    rv = !sig && sig_len ? CKR_ARGUMENTS_BAD : op->mechanism->ops->verify(call, op, sig, sig_len);
-    return give(call, session, op, rv, false);
+    rv = op->mechanism->ops->verify(call, op, sig, sig_len);
+    return kvp_crypt_give(call, session, op, rv, false);
 }
 
 /* The value of a session key; that of a vault's key is nowhere here (PKCS#11 v3.1, C_DigestKey). */
@@ -301,14 +315,16 @@ static CK_RV digest_key(kvp_call *call, kvp_session *session, kvp_crypt_operatio
     if (!value)
         return kvp_mech_refuse(call, CKR_KEY_INDIGESTIBLE,
                                "the key's value is not in this process");
-    return update_silently(call, op, value->data, value->len);
+    /* What a sensitive key adds must not be read out of a saved state. */
+    kvp_digest_forget(op);
+    return kvp_crypt_absorb(call, op, value->data, value->len);
 }
 
 CK_RV kvp_digest_key(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE key)
 {
     kvp_crypt_operation *op;
-    CK_RV rv = take(call, session, KVP_OPERATION_DIGEST, &op);
+    CK_RV rv = kvp_crypt_take(call, session, KVP_OPERATION_DIGEST, KVP_USE_DATA, true, &op);
     if (rv != CKR_OK)
         return rv;
-    return give(call, session, op, digest_key(call, session, op, key), true);
+    return kvp_crypt_give(call, session, op, digest_key(call, session, op, key), true);
 }

@@ -6,7 +6,8 @@ CK_RV kvp_crypt_dual_update(kvp_call *call, kvp_session *session, kvp_operation_
                             kvp_operation_kind other, const void *in, CK_ULONG in_len, void *out,
                             CK_ULONG *out_len)
 {
-    if (!kvp_operation_active(session, other))
+    bool good = (in || !in_len) && out_len;
+    if (good && session && !kvp_operation_active(session, other))
         return CKR_OPERATION_NOT_INITIALIZED;
     if (cipher == KVP_OPERATION_DECRYPT) {
         CK_RV rv = kvp_crypt_update(call, session, cipher, in, in_len, out, out_len);
@@ -18,7 +19,7 @@ CK_RV kvp_crypt_dual_update(kvp_call *call, kvp_session *session, kvp_operation_
     /* Output may overwrite the input, so the plaintext goes to the other first, once the room is
      * there. */
     CK_ULONG needed = 0;
-    CK_RV rv = kvp_crypt_update(call, session, cipher, in, in_len, NULL, out_len ? &needed : NULL);
+    CK_RV rv = kvp_crypt_update(call, session, cipher, in, in_len, NULL, good ? &needed : NULL);
     if (rv != CKR_OK)
         return rv;
     if (!out || *out_len < needed) {

@@ -22,10 +22,15 @@ static const kvp_kind_info kinds[KVP_OPERATION_COUNT] = {
                                   [KVP_USE_MESSAGE] = { CKF_MESSAGE_DECRYPT, CKA_DECRYPT,
                                                         "Decrypt" } } },
     [KVP_OPERATION_DIGEST] = { CKO_DATA, { { CKF_DIGEST, 0, "Digest" } } },
-    [KVP_OPERATION_SIGN] = { CKO_PRIVATE_KEY, { { CKF_SIGN, CKA_SIGN, "Sign" } } },
+    [KVP_OPERATION_SIGN] = { CKO_PRIVATE_KEY,
+                             { [KVP_USE_DATA] = { CKF_SIGN, CKA_SIGN, "Sign" },
+                               [KVP_USE_MESSAGE] = { CKF_MESSAGE_SIGN, CKA_SIGN, "Sign" } } },
     [KVP_OPERATION_SIGN_RECOVER] = { CKO_PRIVATE_KEY,
                                      { { CKF_SIGN_RECOVER, CKA_SIGN_RECOVER, "SignRecover" } } },
-    [KVP_OPERATION_VERIFY] = { CKO_PUBLIC_KEY, { { CKF_VERIFY, CKA_VERIFY, "Verify" } } },
+    [KVP_OPERATION_VERIFY] = { CKO_PUBLIC_KEY,
+                               { [KVP_USE_DATA] = { CKF_VERIFY, CKA_VERIFY, "Verify" },
+                                 [KVP_USE_MESSAGE] = { CKF_MESSAGE_VERIFY, CKA_VERIFY, "Verify" },
+                                 [KVP_USE_SIGNATURE] = { CKF_VERIFY, CKA_VERIFY, "Verify" } } },
     [KVP_OPERATION_VERIFY_RECOVER] = { CKO_PUBLIC_KEY,
                                        { { CKF_VERIFY_RECOVER, CKA_VERIFY_RECOVER,
                                            "VerifyRecover" } } },
@@ -54,6 +59,9 @@ static void crypt_destroy(kvp_operation *operation)
     kvp_buf_clear(&op->aad);
     kvp_buf_clear(&op->data);
     kvp_buf_clear(&op->held);
+    kvp_buf_clear(&op->parameter);
+    kvp_buf_clear(&op->signature);
+    kvp_buf_clear(&op->digested);
     if ((op->mac || op->cipher) && kvp_ossl_gone()) {
         forget(op);
         return;
@@ -63,19 +71,38 @@ static void crypt_destroy(kvp_operation *operation)
     kvp_free(op);
 }
 
-static kvp_crypt_operation *crypt_new(kvp_operation_kind kind, const kvp_mechanism *row,
-                                      kvp_slot *slot)
+void kvp_crypt_reset(kvp_crypt_operation *op)
+{
+    kvp_digest_free(op->digest);
+    kvp_hmac_free(op->mac);
+    kvp_aes_local_free(op->cipher);
+    op->digest = NULL;
+    op->mac = NULL;
+    op->cipher = NULL;
+    op->pending = 0;
+    op->in_message = false;
+    kvp_buf_clear(&op->iv);
+    kvp_buf_clear(&op->aad);
+    kvp_buf_clear(&op->data);
+    op->data.secret = true;
+}
+
+static kvp_crypt_operation *crypt_new(kvp_operation_kind kind, kvp_use use,
+                                      const kvp_mechanism *row, kvp_slot *slot)
 {
     kvp_crypt_operation *op = kvp_calloc(1, sizeof(*op));
     if (!op)
         return NULL;
     op->base.kind = kind;
     op->base.destroy = crypt_destroy;
+    op->base.flag = kinds[kind].uses[use].flag;
     op->mechanism = row;
+    op->use = use;
     op->slot = slot;
     op->hash = row->hash;
     op->data.secret = true;
     op->held.secret = true;
+    op->digested.secret = true;
     return op;
 }
 
@@ -94,8 +121,11 @@ static bool does(const kvp_mechanism *row, kvp_operation_kind kind, kvp_use use)
 }
 
 /* C_UnwrapKey also takes a key that the vault lets decrypt only, C_WrapKey one that may encrypt. */
-static bool usage_allowed(const kvp_object *key, kvp_operation_kind kind, kvp_use use)
+bool kvp_mechanism_may_use(const kvp_mechanism *mechanism, const kvp_object *key,
+                           kvp_operation_kind kind, kvp_use use)
 {
+    if (use == KVP_USE_KEY && mechanism->ops->wraps_local_only && kvp_object_vault_key(key))
+        return false;
     if (kvp_object_allows(key, kinds[kind].uses[use].usage))
         return true;
     return use == KVP_USE_KEY && kvp_object_allows(key, kinds[kind].uses[KVP_USE_DATA].usage);
@@ -119,7 +149,7 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
     if (!kvp_mechanism_takes_type(row, key))
         return kvp_mech_refuse(call, CKR_KEY_TYPE_INCONSISTENT, "%s is not for a key of this type",
                                row->name);
-    if (!usage_allowed(key, kind, use))
+    if (!kvp_mechanism_may_use(row, key, kind, use))
         return kvp_mech_refuse(call, CKR_KEY_FUNCTION_NOT_PERMITTED,
                                "the key's permitted operations do not include this one");
     if (!kvp_mechanism_takes_size(row, key))
@@ -145,15 +175,19 @@ static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operatio
             return rv;
     }
 
-    KVP_CLEANUP(crypt_freep) kvp_crypt_operation *op = crypt_new(kind, row, session->slot);
+    KVP_CLEANUP(crypt_freep) kvp_crypt_operation *op = crypt_new(kind, use, row, session->slot);
     if (!op)
         return CKR_HOST_MEMORY;
-    op->use = use;
     op->key = key;
     CK_RV rv = row->ops->init(call, op, mechanism);
     if (rv != CKR_OK) {
         op->key = NULL; /* the caller still has the reference */
         return rv;
+    }
+    if (use == KVP_USE_MESSAGE &&
+        kvp_buf_set(&op->parameter, mechanism->pParameter, mechanism->ulParameterLen) != KVP_OK) {
+        op->key = NULL;
+        return CKR_HOST_MEMORY;
     }
     *ret = KVP_STEAL(op);
     return CKR_OK;
@@ -180,16 +214,23 @@ CK_RV kvp_crypt_prepare(kvp_call *call, kvp_session *session, kvp_operation_kind
     return rv;
 }
 
-CK_RV kvp_crypt_init(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
-                     const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+CK_RV kvp_crypt_begin(kvp_call *call, kvp_session *session, kvp_operation_kind kind, kvp_use use,
+                      const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
 {
     /* PKCS#11 v3.1, C_SignInit and its like: no mechanism ends the operation that is active. */
     if (!mechanism)
-        return kvp_operation_cancel(session, kind) ? CKR_OK : CKR_ARGUMENTS_BAD;
+        return kvp_operation_cancel(session, kind, kinds[kind].uses[use].flag) ? CKR_OK
+                                                                               : CKR_ARGUMENTS_BAD;
     if (kvp_operation_active(session, kind))
         return CKR_OPERATION_ACTIVE;
 
     kvp_crypt_operation *op = NULL;
-    CK_RV rv = kvp_crypt_prepare(call, session, kind, KVP_USE_DATA, mechanism, key, &op);
+    CK_RV rv = kvp_crypt_prepare(call, session, kind, use, mechanism, key, &op);
     return rv == CKR_OK ? kvp_operation_start(session, &op->base) : rv;
+}
+
+CK_RV kvp_crypt_init(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
+                     const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key)
+{
+    return kvp_crypt_begin(call, session, kind, KVP_USE_DATA, mechanism, key);
 }

@@ -86,7 +86,7 @@ static void take_and_close(kvp_session *session)
     session->closed = true;
     kvp_lock_give(&session->lock);
     for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
-        kvp_operation_cancel(session, kind);
+        kvp_operation_cancel(session, kind, KVP_ANY_OPERATION);
     kvp_object_store_session_closed(session->slot->objects, session->handle);
     count_session(session->slot, session->flags, false);
     kvp_session_unref(session);
@@ -158,25 +158,13 @@ bool kvp_session_is_working(kvp_session *session)
     return working;
 }
 
-/* The flags of C_SessionCancel and what they end; a flag without a row ends nothing of ours. */
-static const struct {
-    CK_FLAGS flag;
-    kvp_operation_kind kind;
-} cancel_rows[] = {
-    { CKF_FIND_OBJECTS, KVP_OPERATION_FIND },
-    { CKF_ENCRYPT | CKF_MESSAGE_ENCRYPT, KVP_OPERATION_ENCRYPT },
-    { CKF_DECRYPT | CKF_MESSAGE_DECRYPT, KVP_OPERATION_DECRYPT },
-    { CKF_DIGEST, KVP_OPERATION_DIGEST },
-    { CKF_SIGN, KVP_OPERATION_SIGN },
-    { CKF_SIGN_RECOVER, KVP_OPERATION_SIGN_RECOVER },
-    { CKF_VERIFY, KVP_OPERATION_VERIFY },
-    { CKF_VERIFY_RECOVER, KVP_OPERATION_VERIFY_RECOVER },
-};
-
 CK_RV kvp_session_cancel(kvp_session *session, CK_FLAGS flags)
 {
-    for (size_t i = 0; i < KVP_ARRAY_LEN(cancel_rows); i++)
-        if (flags & cancel_rows[i].flag)
-            kvp_operation_cancel(session, cancel_rows[i].kind);
+    if (flags & CKF_FIND_OBJECTS)
+        kvp_operation_cancel(session, KVP_OPERATION_FIND, KVP_ANY_OPERATION);
+    /* Every other operation knows the flag that names it; what was not begun is ignored. */
+    for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
+        if (kind != KVP_OPERATION_FIND)
+            kvp_operation_cancel(session, kind, flags);
     return CKR_OK;
 }

@@ -147,7 +147,9 @@ void kvp_slot_token_info(kvp_slot *slot, CK_TOKEN_INFO *ret)
     kvp_copy_padded(ret->manufacturerID, sizeof(ret->manufacturerID), MANUFACTURER);
     kvp_copy_padded(ret->model, sizeof(ret->model), config->managed_hsm ? "managed-hsm" : "vault");
     kvp_copy_padded(ret->serialNumber, sizeof(ret->serialNumber), slot->serial);
-    ret->flags = CKF_TOKEN_INITIALIZED | CKF_RNG;
+    /* Only digests are saved, which have no key. */
+    ret->flags =
+        CKF_TOKEN_INITIALIZED | CKF_RNG | CKF_DUAL_CRYPTO_OPERATIONS | CKF_RESTORE_KEY_NOT_NEEDED;
     if (config->read_only)
         ret->flags |= CKF_WRITE_PROTECTED;
     ret->ulMaxSessionCount = CK_EFFECTIVELY_INFINITE;

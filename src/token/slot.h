@@ -38,6 +38,11 @@ CK_RV kvp_module_finalize(void);
  *  the parent's module goes on (CKF_INTERFACE_FORK_SAFE). */
 kvp_module *kvp_module_ref(void);
 void kvp_module_unref(kvp_module *module);
+/**
+ * Block until the module, which the caller holds a reference to, is finalized. A cancellation point
+ * (pthreads(7)), whose cleanup is the caller's.
+ */
+void kvp_module_wait_finalized(kvp_module *module);
 kvp_audit *kvp_module_audit(kvp_module *module);
 const kvp_config *kvp_module_config(const kvp_module *module);
 size_t kvp_module_slot_count(const kvp_module *module);

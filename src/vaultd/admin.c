@@ -17,6 +17,8 @@
      KVP_TAKES(KVP_OPTION_SUBJECT) | KVP_TAKES(KVP_OPTION_AUDIENCE) | KVP_TAKES(KVP_OPTION_KEYS) | \
      KVP_TAKES(KVP_OPTION_NO_SECRET))
 
+#define RECOVERY KVP_TAKES(KVP_OPTION_RECOVERY_LEVEL) | KVP_TAKES(KVP_OPTION_RECOVERABLE_DAYS)
+
 const kvp_admin_command kvp_admin_commands[] = {
     { "principal", "add", "NAME", ROLE, SCOPE | VAULT | CREDENTIALS,
       "Add a principal and print how it signs in: a secret, unless --no-secret; a certificate of "
@@ -37,8 +39,12 @@ const kvp_admin_command kvp_admin_commands[] = {
       kvp_admin_role_revoke },
     { "role", "assignments", "", 0, VAULT, "List who has which role where in a vault.",
       kvp_admin_role_assignments },
-    { "vault", "add", "NAME", 0, KVP_TAKES(KVP_OPTION_KIND),
+    { "vault", "add", "NAME", 0, KVP_TAKES(KVP_OPTION_KIND) | RECOVERY,
       "Add a vault, reached as NAME.localhost.", kvp_admin_vault_add },
+    { "vault", "set", "NAME", 0, RECOVERY,
+      "Change what becomes of deleted objects: --recovery-level as the service calls it, such as "
+      "Recoverable, which protects from purging for good, and --recoverable-days.",
+      kvp_admin_vault_set },
     { "vault", "list", "", 0, 0, "List the vaults; the first is the default one.",
       kvp_admin_vault_list },
     { "vault", "remove", "NAME", 0, KVP_TAKES(KVP_OPTION_FORCE),

@@ -55,6 +55,7 @@ kvp_status kvp_admin_role_id(const kvp_admin *admin, const char *name, char ret[
 kvp_status kvp_admin_scope(const kvp_admin *admin, const char **ret, kvp_error *reterr);
 /* admin_vaults.c */
 kvp_status kvp_admin_vault_add(kvp_admin *admin, kvp_error *reterr);
+kvp_status kvp_admin_vault_set(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_vault_list(kvp_admin *admin, kvp_error *reterr);
 kvp_status kvp_admin_vault_remove(kvp_admin *admin, kvp_error *reterr);
 /* admin_objects.c */

@@ -20,8 +20,6 @@
 #include <sys/stat.h>
 
 #define CACHED_KEYS 16
-#define USER_AGENT "keyvaultd"
-#define NOBODY "00000000-0000-0000-0000-000000000000"
 
 /* Open what handlers use besides the store. */
 static kvp_status begin(kvp_admin *admin, kvp_daemon *daemon, kvp_error *reterr)
@@ -92,24 +90,15 @@ static kvp_status call(const kvp_daemon *daemon, const char *method, const char 
 {
     KVP_CLEANUP(kvp_exchange_freep) kvp_exchange *ex = kvp_exchange_new(daemon);
     const char *version = kvp_api_versions[kvp_api_version_count - 1];
-    kvp_status status = ex ? KVP_OK : KVP_ERR_NO_MEMORY;
+    char *target = kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
+    bool made = ex && target && kvp_exchange_make_own(ex, method, target, daemon->hosts[0]) &&
+                (!body || kvp_json_write(body, false, &ex->body) == KVP_OK);
 
-    if (status == KVP_OK && body)
-        status = kvp_json_write(body, false, &ex->body);
     json_decref(body);
-    if (status == KVP_OK) {
-        ex->local = ex->authenticated = true;
-        ex->method = kvp_strdup(method);
-        ex->target =
-            kvp_asprintf("%s%sapi-version=%s", path, strchr(path, '?') ? "&" : "?", version);
-        ex->host = kvp_strdup(daemon->hosts[0]);
-        ex->user_agent = kvp_strdup(USER_AGENT);
-        snprintf(ex->peer, sizeof(ex->peer), "local");
-        snprintf(ex->grant.principal.object_id, sizeof(ex->grant.principal.object_id), NOBODY);
-        snprintf(ex->grant.principal.client_id, sizeof(ex->grant.principal.client_id), NOBODY);
-    }
-    if (status != KVP_OK || !ex->method || !ex->target || !ex->host || !ex->user_agent)
+    kvp_free(target);
+    if (!made)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "request");
+    ex->local = true;
     kvp_exchange_run(ex);
     if (ex->status >= 300)
         return refused(ex, reterr);

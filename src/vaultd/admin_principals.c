@@ -91,22 +91,6 @@ static kvp_status read_credentials(const kvp_options *options, kvp_credential *l
     return status;
 }
 
-static kvp_status store_principal(kvp_admin *admin, const kvp_principal *principal,
-                                  const char *const *roles, const char *scope,
-                                  const kvp_credential *credentials, size_t count,
-                                  kvp_error *reterr)
-{
-    kvp_principal stored;
-    kvp_status status =
-        kvp_store_principal_add(admin->store, &admin->vault, principal, roles, scope, reterr);
-
-    if (status == KVP_OK)
-        status = kvp_store_principal_find(admin->store, principal->client_id, &stored, reterr);
-    for (size_t i = 0; i < count && status == KVP_OK; i++)
-        status = kvp_store_credential_add(admin->store, stored.id, &credentials[i], reterr);
-    return status;
-}
-
 kvp_status kvp_admin_principal_add(kvp_admin *admin, kvp_error *reterr)
 {
     const kvp_options *options = admin->options;
@@ -126,7 +110,8 @@ kvp_status kvp_admin_principal_add(kvp_admin *admin, kvp_error *reterr)
     if (status == KVP_OK)
         status = kvp_principal_make(options->words[2], &principal, secret, reterr);
     if (status == KVP_OK)
-        status = store_principal(admin, &principal, roles, scope, credentials, count, reterr);
+        status = kvp_store_principal_add(admin->store, &admin->vault, &principal, roles, scope,
+                                         credentials, count, reterr);
     if (status == KVP_OK) {
         fprintf(admin->out, "tenant = %s\nclient_id = %s\n", admin->vault.tenant,
                 principal.client_id);

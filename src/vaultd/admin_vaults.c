@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* vault add, list, remove. */
+/* vault add, set, list, remove. */
 #include "vaultd/admin.h"
 
 #include "base/alloc.h"
+#include "vaultd/recovery.h"
 #include "vaultd/roles.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* 3 to 24 letters, digits and single hyphens, a letter first (wire reference, section 1.1). */
@@ -60,6 +62,41 @@ static void print_url(const kvp_admin *admin, const kvp_vault_info *vault)
     fprintf(admin->out, "url = https://%s.localhost%s\n", vault->name, has_port ? port : "");
 }
 
+/* What the options say of recovery, into @vault. */
+static kvp_status read_recovery(const kvp_admin *admin, kvp_vault_info *vault, kvp_error *reterr)
+{
+    const char *level = admin->options->values[KVP_OPTION_RECOVERY_LEVEL];
+    const char *text = admin->options->values[KVP_OPTION_RECOVERABLE_DAYS];
+    int days = -1;
+
+    if (text) {
+        if (!*text || strlen(text) > 3 || strspn(text, "0123456789") != strlen(text))
+            return kvp_error_set(reterr, KVP_ERR_INVALID, "--recoverable-days is a number of days");
+        days = (int)strtol(text, NULL, 10);
+    }
+    return kvp_recovery_choose(vault, level, days, reterr);
+}
+
+kvp_status kvp_admin_vault_set(kvp_admin *admin, kvp_error *reterr)
+{
+    kvp_vault_info vault, changed;
+    kvp_status status =
+        kvp_store_vault_find(admin->store, admin->options->words[2], &vault, reterr);
+
+    if (status != KVP_OK)
+        return status;
+    changed = vault;
+    status = read_recovery(admin, &changed, reterr);
+    if (status == KVP_OK)
+        status = kvp_recovery_check_change(&vault, &changed, reterr);
+    if (status == KVP_OK)
+        status = kvp_store_vault_set_recovery(admin->store, &changed, reterr);
+    if (status == KVP_OK)
+        fprintf(admin->out, "recovery_level = %s\nrecoverable_days = %d\n", changed.recovery_level,
+                changed.recoverable_days);
+    return status;
+}
+
 kvp_status kvp_admin_vault_add(kvp_admin *admin, kvp_error *reterr)
 {
     const char *name = admin->options->words[2];
@@ -70,7 +107,9 @@ kvp_status kvp_admin_vault_add(kvp_admin *admin, kvp_error *reterr)
                              "a vault's name has 3 to 24 letters, digits and single hyphens");
     snprintf(vault.name, sizeof(vault.name), "%s", name);
     vault.kind = admin->options->kind_given ? admin->options->kind : KVP_VAULT_STANDARD;
-    kvp_status status = kvp_store_vault_add(admin->store, &vault, reterr);
+    kvp_status status = read_recovery(admin, &vault, reterr);
+    if (status == KVP_OK)
+        status = kvp_store_vault_add(admin->store, &vault, reterr);
     if (status == KVP_OK)
         status = kvp_store_vault_find(admin->store, name, &vault, reterr);
     if (status == KVP_OK)
@@ -90,9 +129,9 @@ kvp_status kvp_admin_vault_list(kvp_admin *admin, kvp_error *reterr)
         int64_t objects = 0;
         status = kvp_store_vault_objects(admin->store, &vaults[i], &objects, reterr);
         if (status == KVP_OK)
-            fprintf(admin->out, "%s\t%s\t%lld\t%s\n", vaults[i].name,
+            fprintf(admin->out, "%s\t%s\t%lld\t%s\t%s\t%d\n", vaults[i].name,
                     kvp_vault_kind_names[vaults[i].kind], (long long)objects,
-                    i == 0 ? "default" : "");
+                    i == 0 ? "default" : "", vaults[i].recovery_level, vaults[i].recoverable_days);
     }
     kvp_free(vaults);
     return status;
@@ -107,6 +146,11 @@ kvp_status kvp_admin_vault_remove(kvp_admin *admin, kvp_error *reterr)
 
     if (status == KVP_OK)
         status = kvp_store_vault_objects(admin->store, &vault, &objects, reterr);
+    if (status == KVP_OK && objects > 0 && !kvp_recovery_allows_purge(&vault))
+        return kvp_error_set(reterr, KVP_ERR_REFUSED,
+                             "'%s' is protected from purging and still holds %lld objects, deleted "
+                             "ones included",
+                             vault.name, (long long)objects);
     if (status == KVP_OK && objects > 0 && !admin->options->values[KVP_OPTION_FORCE])
         status = kvp_error_set(reterr, KVP_ERR_REFUSED,
                                "'%s' still holds %lld objects, deleted ones included; --force "

@@ -120,7 +120,9 @@ static kvp_status fill_key(const kvp_certificate_record *record, const kvp_engin
                              .purge = KVP_TIME_NONE };
     memcpy(key->name, record->name, sizeof(key->name));
     memcpy(key->version, record->version, sizeof(key->version));
-    snprintf(key->kty, sizeof(key->kty), "%s", use->kty);
+    /* The policy may have come to want another type since the key was made. */
+    snprintf(key->kty, sizeof(key->kty), "%s%s", engine->kind == KVP_ENGINE_RSA ? "RSA" : "EC",
+             strchr(use->kty, '-') ? "-HSM" : "");
     if (list && kvp_json_write(list, false, &ops) == KVP_OK)
         key->ops_json = kvp_strdup(kvp_buf_str(&ops));
     json_decref(list);
@@ -391,6 +393,7 @@ static void create(kvp_exchange *ex, const json_t *policy)
         !name_is_free(ex) || !make_key(ex, &use, &key) ||
         !make_operation(ex, &record, &use, key, &operation))
         return;
+    record.created = record.updated = kvp_ident_now(); /* a key may take its time */
     bool at_once = kvp_issuer_is_self(use.issuer) && ex->daemon->certificate_delay_s == 0;
     bool made = at_once ? issue_self(ex, &record, &use, key, &operation)
                         : issue_pending(ex, &record, &use, key, &operation);

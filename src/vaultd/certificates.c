@@ -3,6 +3,7 @@
  */
 #include "vaultd/certificate_doc.h"
 #include "vaultd/paging.h"
+#include "vaultd/recovery.h"
 #include "vaultd/routes.h"
 
 #include <string.h>
@@ -170,10 +171,12 @@ void kvp_certificates_delete(kvp_exchange *ex)
 
     kvp_purge_due(ex);
     if (kvp_store_object_delete(ex->daemon->store, vault, KVP_OBJECT_CERTIFICATE, ex->name, now,
-                                now + (int64_t)vault->recoverable_days * KVP_DAY, &error) != KVP_OK)
+                                kvp_recovery_purge_time(ex, now), &error) != KVP_OK) {
         kvp_certificate_missing(ex, KVP_KEY_LIVE, &error);
-    else
-        answer(ex, KVP_KEY_DELETED);
+        return;
+    }
+    answer(ex, KVP_KEY_DELETED);
+    kvp_recovery_finish_delete(ex);
 }
 
 void kvp_certificates_recover(kvp_exchange *ex)
@@ -196,6 +199,8 @@ void kvp_certificates_purge(kvp_exchange *ex)
 {
     kvp_error error = { .status = KVP_OK };
 
+    if (!kvp_recovery_may_purge(ex))
+        return;
     if (kvp_store_object_purge(ex->daemon->store, &ex->daemon->vault, KVP_OBJECT_CERTIFICATE,
                                ex->name, &error) != KVP_OK) {
         kvp_certificate_missing(ex, KVP_KEY_DELETED, &error);

@@ -13,13 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY 86400L
+#define DAY 86400
 #define AUTHORITY_DAYS 3650
 #define SERVER_DAYS 825
 #define RENEW_DAYS 30
 
 KVP_DEFINE_FREEP(EVP_PKEY, EVP_PKEY_free);
 KVP_DEFINE_FREEP(X509, X509_free);
+KVP_DEFINE_FREEP(ASN1_TIME, ASN1_TIME_free);
 KVP_DEFINE_FREEP(BIO, BIO_free_all);
 
 void kvp_cert_pair_clear(kvp_cert_pair *pair)
@@ -63,6 +64,7 @@ static bool add_extension(X509 *cert, X509 *issuer, int nid, const char *value)
 static bool begin(X509 *cert, const char *name, EVP_PKEY *pkey, long days)
 {
     unsigned char serial[16];
+    time_t now = kvp_ident_now();
     X509_NAME *subject = X509_get_subject_name(cert);
 
     if (RAND_bytes(serial, sizeof(serial)) != 1)
@@ -75,8 +77,9 @@ static bool begin(X509 *cert, const char *name, EVP_PKEY *pkey, long days)
     return ok && X509_set_version(cert, X509_VERSION_3) == 1 &&
            X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
                                       -1, 0) == 1 &&
-           X509_set_pubkey(cert, pkey) == 1 && X509_gmtime_adj(X509_getm_notBefore(cert), -300) &&
-           X509_gmtime_adj(X509_getm_notAfter(cert), days * DAY);
+           X509_set_pubkey(cert, pkey) == 1 &&
+           X509_time_adj_ex(X509_getm_notBefore(cert), 0, -300, &now) &&
+           X509_time_adj_ex(X509_getm_notAfter(cert), days, 0, &now);
 }
 
 kvp_status kvp_cert_make_authority(kvp_cert_pair *ret_pair, kvp_error *reterr)
@@ -179,14 +182,24 @@ static bool lists_name(X509 *cert, const char *name)
     return found;
 }
 
-bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_t host_count)
+int64_t kvp_cert_renewal(const kvp_buf *certificate)
 {
     KVP_CLEANUP(X509_freep) X509 *cert = read_certificate(certificate);
+    KVP_CLEANUP(ASN1_TIME_freep) ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
     int days = 0, seconds = 0;
 
     ERR_clear_error();
-    if (!cert || ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) != 1 ||
-        days < RENEW_DAYS)
+    if (!cert || !epoch || ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(cert)) != 1)
+        return 0;
+    return (int64_t)(days - RENEW_DAYS) * DAY + seconds;
+}
+
+bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_t host_count)
+{
+    KVP_CLEANUP(X509_freep) X509 *cert = read_certificate(certificate);
+
+    ERR_clear_error();
+    if (!cert || kvp_ident_now() >= kvp_cert_renewal(certificate))
         return false;
     for (size_t i = 0; i < host_count; i++) {
         char bare[256];

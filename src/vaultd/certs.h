@@ -25,6 +25,9 @@ kvp_status kvp_cert_make_authority(kvp_cert_pair *ret_pair, kvp_error *reterr);
 kvp_status kvp_cert_make_server(const kvp_cert_pair *authority, const char *const *hosts,
                                 size_t host_count, kvp_cert_pair *ret_pair, kvp_error *reterr);
 
+/** When it is time for another one than @certificate (PEM), 30 days before its end, in Unix
+ * seconds; 0 for what is none. */
+int64_t kvp_cert_renewal(const kvp_buf *certificate);
 /** Whether @certificate (PEM) is good for all of @hosts and for 30 days more. */
 bool kvp_cert_serves(const kvp_buf *certificate, const char *const *hosts, size_t host_count);
 

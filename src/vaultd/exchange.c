@@ -56,6 +56,22 @@ void kvp_exchange_free(kvp_exchange *ex)
     kvp_free(ex);
 }
 
+bool kvp_exchange_make_own(kvp_exchange *ex, const char *method, const char *target,
+                           const char *host)
+{
+    static const char nobody[] = "00000000-0000-0000-0000-000000000000";
+
+    ex->authenticated = true;
+    ex->method = kvp_strdup(method);
+    ex->target = kvp_strdup(target);
+    ex->host = kvp_strdup(host);
+    ex->user_agent = kvp_strdup("keyvaultd");
+    snprintf(ex->peer, sizeof(ex->peer), "local");
+    snprintf(ex->grant.principal.object_id, sizeof(ex->grant.principal.object_id), nobody);
+    snprintf(ex->grant.principal.client_id, sizeof(ex->grant.principal.client_id), nobody);
+    return ex->method && ex->target && ex->host && ex->user_agent;
+}
+
 bool kvp_exchange_is_hsm(const kvp_exchange *ex)
 {
     return ex->daemon->vault.kind == KVP_VAULT_HSM;

@@ -2,19 +2,8 @@
 /* Deletion of keys and the way back (wire reference, section 3, "Life of a deleted object"). */
 #include "vaultd/keeper.h"
 #include "vaultd/key_doc.h"
-#include "vaultd/note.h"
+#include "vaultd/recovery.h"
 #include "vaultd/routes.h"
-
-#define DAY 86400
-
-/* What is due is purged when somebody looks at or adds to the deleted keys. */
-static void purge_due(kvp_exchange *ex)
-{
-    kvp_error error = { .status = KVP_OK };
-
-    if (kvp_store_purge_due(ex->daemon->store, kvp_ident_now(), &error) != KVP_OK)
-        kvp_note("purging what is due: %s", error.message);
-}
 
 static void answer(kvp_exchange *ex, kvp_key_state state)
 {
@@ -36,12 +25,14 @@ void kvp_keys_delete(kvp_exchange *ex)
     int64_t now = kvp_ident_now();
     kvp_error error = { .status = KVP_OK };
 
-    purge_due(ex);
+    kvp_purge_due(ex);
     if (kvp_store_key_delete(ex->daemon->store, vault, ex->name, now,
-                             now + (int64_t)vault->recoverable_days * DAY, &error) != KVP_OK)
+                             kvp_recovery_purge_time(ex, now), &error) != KVP_OK) {
         kvp_key_missing(ex, KVP_KEY_LIVE, &error);
-    else
-        answer(ex, KVP_KEY_DELETED);
+        return;
+    }
+    answer(ex, KVP_KEY_DELETED);
+    kvp_recovery_finish_delete(ex);
 }
 
 void kvp_keys_get_deleted(kvp_exchange *ex)
@@ -64,6 +55,8 @@ void kvp_keys_purge(kvp_exchange *ex)
 {
     kvp_error error = { .status = KVP_OK };
 
+    if (!kvp_recovery_may_purge(ex))
+        return;
     if (kvp_store_key_purge(ex->daemon->store, &ex->daemon->vault, ex->name, &error) != KVP_OK) {
         kvp_key_missing(ex, KVP_KEY_DELETED, &error);
         return;

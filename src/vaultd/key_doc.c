@@ -2,6 +2,8 @@
 /* Key bundles and list items, with the members and order that were recorded (wire reference, 4.1).
  */
 #include "vaultd/key_doc.h"
+
+#include "vaultd/recovery.h"
 #include "vaultd/routes.h"
 #include "vaultd/secret_doc.h"
 
@@ -61,7 +63,7 @@ static bool add_deletion(const kvp_exchange *ex, const kvp_key_record *record, j
 {
     char id[KVP_ID_SIZE];
 
-    if (record->deleted == KVP_TIME_NONE)
+    if (record->deleted == KVP_TIME_NONE || !kvp_recovery_is_possible(ex))
         return true;
     snprintf(id, sizeof(id), "%s/deletedkeys/%s", ex->base_url, record->name);
     return add(object, "recoveryId", json_string(id)) &&

@@ -105,12 +105,38 @@ int64_t kvp_rotation_due(const kvp_rotation_policy *policy, const kvp_key_record
     return due;
 }
 
+/* The line that the usage log has of a rotation by policy: of a request of the daemon's own. */
+static kvp_status log_rotation(const kvp_daemon *daemon, const kvp_rotation_entry *entry,
+                               const kvp_key_record *record, const kvp_error *failure,
+                               kvp_error *reterr)
+{
+    static const kvp_route route = { .method = "POST", .operation = "KeyRotateIfDue" };
+    KVP_CLEANUP(kvp_exchange_freep) kvp_exchange *ex = kvp_exchange_new(daemon);
+    const char *version = kvp_api_versions[kvp_api_version_count - 1];
+    char target[KVP_NAME_MAX + 64], host[64];
+
+    snprintf(target, sizeof(target), "/keys/%s/rotate?api-version=%s", entry->name, version);
+    snprintf(host, sizeof(host), "%s.localhost", entry->vault_name);
+    if (!ex || !kvp_exchange_make_own(ex, route.method, target,
+                                      entry->vault == daemon->vault.id ? daemon->hosts[0] : host))
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "a line of the usage log");
+    if (!kvp_exchange_select_vault(ex, reterr))
+        return reterr->status;
+    ex->route = &route;
+    snprintf(ex->api_version, sizeof(ex->api_version), "%s", version);
+    kvp_key_id(ex, record, true, ex->subject, sizeof(ex->subject));
+    ex->status = failure->status == KVP_OK ? 200 : 500;
+    kvp_copy_printable(ex->error_message, sizeof(ex->error_message), failure->message);
+    return kvp_usage_log_event(daemon->log, ex, reterr);
+}
+
 static kvp_status rotate_entry(const kvp_daemon *daemon, const kvp_rotation_entry *entry,
                                int64_t now, bool *ret_rotated, kvp_error *reterr)
 {
     kvp_vault_info vault = daemon->vault;
     kvp_key_record record = { .row = 0 };
     KVP_CLEANUP(kvp_key_record_freep) kvp_key_record *owner = &record;
+    kvp_error failure = { .status = KVP_OK }, unlogged = failure;
 
     vault.id = entry->vault; /* all that the store wants to know */
     *ret_rotated = false;
@@ -123,8 +149,12 @@ static kvp_status rotate_entry(const kvp_daemon *daemon, const kvp_rotation_entr
     int64_t due = kvp_rotation_due(&entry->policy, owner);
     if (due == KVP_TIME_NONE || due > now || !record.enabled)
         return KVP_OK;
-    status = rotate(daemon, &vault, owner, now, reterr);
+    status = rotate(daemon, &vault, owner, now, &failure);
     *ret_rotated = status == KVP_OK;
+    if (log_rotation(daemon, entry, owner, &failure, &unlogged) != KVP_OK)
+        kvp_note("rotating key %s: %s", entry->name, unlogged.message);
+    if (status != KVP_OK)
+        *reterr = failure;
     return status;
 }
 

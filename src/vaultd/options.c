@@ -73,6 +73,8 @@ const kvp_option_row kvp_option_rows[KVP_OPTION_COUNT] = {
     [KVP_OPTION_CONTENT_TYPE] = { "content-type", "TYPE" },
     [KVP_OPTION_FORCE] = { "force", NULL },
     [KVP_OPTION_FOLLOW] = { "follow", NULL },
+    [KVP_OPTION_RECOVERY_LEVEL] = { "recovery-level", "LEVEL" },
+    [KVP_OPTION_RECOVERABLE_DAYS] = { "recoverable-days", "DAYS" },
 };
 
 static const struct option own_options[] = {

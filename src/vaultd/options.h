@@ -27,6 +27,8 @@ typedef enum kvp_option {
     KVP_OPTION_CONTENT_TYPE,
     KVP_OPTION_FORCE,  /**< a flag */
     KVP_OPTION_FOLLOW, /**< a flag */
+    KVP_OPTION_RECOVERY_LEVEL,
+    KVP_OPTION_RECOVERABLE_DAYS,
     KVP_OPTION_COUNT
 } kvp_option;
 #define KVP_IDENTITIES_MAX 8
@@ -53,6 +55,7 @@ typedef struct kvp_options {
     size_t identity_count;
     const char *hsm_module, *hsm_pin_file, *hsm_token; /**< NULL = not given */
     bool allow_faults, throttle;
+    unsigned idle_timeout_s; /**< of a connection; 0 = two minutes. No option: tests wait less */
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
     int word_count;

@@ -178,6 +178,8 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                  "A key or secret named {1} exists that is not associated with a "
                                  "certificate.",
                                  NULL, NULL, 1 },
+    [KVP_REFUSE_BACKUP_SIZE] =
+        BAD("The backup would be too large: there are too many versions of the object.", 0),
     [KVP_REFUSE_RESTORE_CONFLICT] = { 409, "Conflict", NULL,
                                       "There was a conflict restoring the {1} '{2}'. This can "
                                       "happen if either: a second {1} with "
@@ -221,6 +223,10 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
     [KVP_REFUSE_ATTESTATION] = { 403, "Forbidden", "AccessDenied",
                                  "Target environment attestation statement cannot be verified.",
                                  NULL, NULL, 0 },
+    [KVP_REFUSE_PURGE_PROTECTED] = FORBIDDEN(
+        NULL, "Operation \"purge\" is not allowed because purge protection is enabled for this "
+              "vault. Key Vault service will automatically purge it after the retention period has "
+              "passed.\r\nVault: {1};location=local"),
     [KVP_REFUSE_THROTTLED] = { 429, "Throttled", NULL,
                                "Request was not processed because too many requests were received. "
                                "Reason: VaultRequestTypeLimitReached",

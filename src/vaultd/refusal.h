@@ -67,6 +67,7 @@ typedef enum kvp_refusal {
     KVP_REFUSE_NOT_MANAGED,                   /**< name */
     KVP_REFUSE_BACKUP_VERSION,
     KVP_REFUSE_BACKUP_CORRUPT,
+    KVP_REFUSE_BACKUP_SIZE,
     KVP_REFUSE_RESTORE_CONFLICT, /**< `secret`, identifier */
     KVP_REFUSE_SECRET_SIZE,      /**< bytes allowed */
     KVP_REFUSE_SECRET_PFX,
@@ -80,6 +81,7 @@ typedef enum kvp_refusal {
     KVP_REFUSE_CERTIFICATE, /**< sentence */
     KVP_REFUSE_NOT_EXPORTABLE,
     KVP_REFUSE_ATTESTATION,
+    KVP_REFUSE_PURGE_PROTECTED, /**< vault */
     KVP_REFUSE_THROTTLED,
     KVP_REFUSE_INTERNAL,
     KVP_REFUSAL_COUNT

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Deletion of secrets and the way back, backup and restore. */
 #include "vaultd/key_doc.h"
+#include "vaultd/recovery.h"
 #include "vaultd/routes.h"
 #include "vaultd/secret_doc.h"
 
@@ -31,10 +32,12 @@ void kvp_secrets_delete(kvp_exchange *ex)
 
     kvp_purge_due(ex);
     if (kvp_store_object_delete(ex->daemon->store, vault, KVP_OBJECT_SECRET, ex->name, now,
-                                now + (int64_t)vault->recoverable_days * KVP_DAY, &error) != KVP_OK)
+                                kvp_recovery_purge_time(ex, now), &error) != KVP_OK) {
         kvp_secret_missing(ex, KVP_KEY_LIVE, &error);
-    else
-        answer(ex, KVP_KEY_DELETED);
+        return;
+    }
+    answer(ex, KVP_KEY_DELETED);
+    kvp_recovery_finish_delete(ex);
 }
 
 void kvp_secrets_get_deleted(kvp_exchange *ex)
@@ -71,6 +74,8 @@ void kvp_secrets_purge(kvp_exchange *ex)
 {
     kvp_error error = { .status = KVP_OK };
 
+    if (!kvp_recovery_may_purge(ex))
+        return;
     if (kvp_store_object_purge(ex->daemon->store, &ex->daemon->vault, KVP_OBJECT_SECRET, ex->name,
                                &error) != KVP_OK)
         kvp_secret_missing(ex, KVP_KEY_DELETED, &error);

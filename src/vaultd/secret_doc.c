@@ -2,7 +2,8 @@
 /* Secret bundles and list items, with the members and order that were recorded. */
 #include "vaultd/secret_doc.h"
 
-#include "vaultd/note.h"
+#include "vaultd/recovery.h"
+
 
 #include <stdio.h>
 
@@ -46,7 +47,7 @@ bool kvp_json_add_deletion(const kvp_exchange *ex, json_t *object, const char *c
 {
     char id[KVP_ID_SIZE];
 
-    if (deleted == KVP_TIME_NONE)
+    if (deleted == KVP_TIME_NONE || !kvp_recovery_is_possible(ex))
         return true;
     snprintf(id, sizeof(id), "%s/%s/%s", ex->base_url, collection, name);
     return kvp_json_add(object, "recoveryId", json_string(id)) &&
@@ -156,12 +157,4 @@ void kvp_secret_missing(kvp_exchange *ex, kvp_key_state state, const kvp_error *
                    ? KVP_REFUSE_SECRET_NOT_FOUND
                    : KVP_REFUSE_DELETED_SECRET_NOT_FOUND,
                name);
-}
-
-void kvp_purge_due(kvp_exchange *ex)
-{
-    kvp_error error = { .status = KVP_OK };
-
-    if (kvp_store_purge_due(ex->daemon->store, kvp_ident_now(), &error) != KVP_OK)
-        kvp_note("purging what is due: %s", error.message);
 }

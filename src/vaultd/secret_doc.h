@@ -7,8 +7,6 @@
 #include "vaultd/exchange.h"
 #include "vaultd/store_objects.h"
 
-#define KVP_DAY 86400
-
 /** Answer 200 with a bundle, and have the usage log name the secret. @value NULL: without it. */
 void kvp_secret_answer(kvp_exchange *ex, const kvp_secret_record *record, const kvp_buf *value);
 json_t *kvp_secret_item(const kvp_exchange *ex, const kvp_secret_record *record, bool with_version);
@@ -34,8 +32,6 @@ void kvp_path_id(const kvp_exchange *ex, char *dst, size_t size);
 /** Whether the path's name stands for anything, living or deleted: of one that does not a vault
  * says the same, whether it was looked for among the deleted ones or not (recorded). */
 bool kvp_name_is_taken(kvp_exchange *ex, kvp_object_kind kind);
-/** Purge what is due; failure is noted for the operator only. */
-void kvp_purge_due(kvp_exchange *ex);
 
 /* backup.c */
 /** Answer `{"value":…}` with @document, which is taken, sealed with the storage key. */

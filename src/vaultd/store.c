@@ -237,10 +237,11 @@ kvp_status kvp_store_initialise(kvp_store *store, const kvp_seal *seal, const kv
         status = kvp_store_begin(store, &conn, reterr);
     if (status == KVP_OK) {
         kvp_vault_info made = *info;
+        int64_t row = 0;
         status = kvp_store_vault_insert(conn, info, check.data, check.len, reterr);
         made.id = sqlite3_last_insert_rowid(conn->db);
         if (status == KVP_OK)
-            status = kvp_store_principal_insert(conn, &made, first, roles, "/", reterr);
+            status = kvp_store_principal_insert(conn, &made, first, roles, "/", &row, reterr);
         status = kvp_store_end(store, status, reterr);
     }
     kvp_buf_clear(&check);

@@ -70,6 +70,9 @@ kvp_status kvp_store_vault_list(kvp_store *store, kvp_vault_info **ret_vaults, s
                                 kvp_error *reterr);
 /** Add a vault (its id is ignored) to an initialised store. KVP_ERR_INVALID: the name is taken. */
 kvp_status kvp_store_vault_add(kvp_store *store, const kvp_vault_info *info, kvp_error *reterr);
+/** Write the recovery level and days of @vault. */
+kvp_status kvp_store_vault_set_recovery(kvp_store *store, const kvp_vault_info *vault,
+                                        kvp_error *reterr);
 /** Remove a vault with all it holds. KVP_ERR_NOT_FOUND; KVP_ERR_REFUSED: it is the default one. */
 kvp_status kvp_store_vault_remove(kvp_store *store, const char *name, kvp_error *reterr);
 /** Keys, secrets and the like in a vault, deleted ones included; roles and settings do not count.
@@ -107,13 +110,23 @@ typedef struct kvp_assignment {
 } kvp_assignment;
 #define KVP_ASSIGNMENTS_MAX 64 /**< of one principal in one vault */
 
+/** How a principal proves itself by a signature instead of a secret. */
+typedef struct kvp_credential {
+    bool federated;   /**< else a certificate of its own */
+    char issuer[512]; /**< federated: `iss`, `sub`, `aud` as the token must have them */
+    char subject[512];
+    char audience[256];
+    char *keys; /**< owned: PEM certificate, PEM public key or JWKS */
+} kvp_credential;
+
 /**
- * Add with role definition ids @roles (ended by NULL) at @scope of @vault. KVP_ERR_INVALID: the
- * name is taken.
+ * Add with role definition ids @roles (ended by NULL) at @scope of @vault, and with @credentials
+ * besides its secret; all of it or nothing. KVP_ERR_INVALID: the name is taken.
  */
 kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
                                    const kvp_principal *principal, const char *const *roles,
-                                   const char *scope, kvp_error *reterr);
+                                   const char *scope, const kvp_credential *credentials,
+                                   size_t count, kvp_error *reterr);
 /** By name or client id; its tokens and roles go with it. KVP_ERR_NOT_FOUND. */
 kvp_status kvp_store_principal_remove(kvp_store *store, const char *name, kvp_error *reterr);
 kvp_status kvp_store_principal_by_client(kvp_store *store, const char *client_id,
@@ -126,14 +139,7 @@ kvp_status kvp_store_principal_list(kvp_store *store,
                                     void (*fn)(void *arg, const kvp_principal *principal),
                                     void *arg, kvp_error *reterr);
 
-/** How a principal proves itself by a signature instead of a secret. */
-typedef struct kvp_credential {
-    bool federated;   /**< else a certificate of its own */
-    char issuer[512]; /**< federated: `iss`, `sub`, `aud` as the token must have them */
-    char subject[512];
-    char audience[256];
-    char *keys; /**< owned: PEM certificate, PEM public key or JWKS */
-} kvp_credential;
+/** One more for a principal that is there. */
 kvp_status kvp_store_credential_add(kvp_store *store, int64_t principal,
                                     const kvp_credential *credential, kvp_error *reterr);
 /** Those of a principal: an owned array, freed with kvp_store_credentials_free. */

@@ -6,6 +6,26 @@
 
 #include <string.h>
 
+kvp_status kvp_store_credential_insert(kvp_store_conn *conn, int64_t principal,
+                                       const kvp_credential *credential, kvp_error *reterr)
+{
+    sqlite3_stmt *stmt = kvp_store_prepare(
+        conn,
+        "INSERT INTO credentials (principal, kind, issuer, subject, audience, keys)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        reterr);
+    if (!stmt)
+        return KVP_ERR_IO;
+    sqlite3_bind_int64(stmt, 1, principal);
+    sqlite3_bind_text(stmt, 2, credential->federated ? "federated" : "certificate", -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 3, credential->issuer, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 4, credential->subject, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 5, credential->audience, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 6, credential->keys, -1, SQLITE_STATIC);
+    return kvp_store_run(conn, stmt, reterr);
+}
+
 kvp_status kvp_store_credential_add(kvp_store *store, int64_t principal,
                                     const kvp_credential *credential, kvp_error *reterr)
 {
@@ -14,21 +34,8 @@ kvp_status kvp_store_credential_add(kvp_store *store, int64_t principal,
 
     if (status != KVP_OK)
         return status;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
-        "INSERT INTO credentials (principal, kind, issuer, subject, audience, keys)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, principal);
-    sqlite3_bind_text(stmt, 2, credential->federated ? "federated" : "certificate", -1,
-                      SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, credential->issuer, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 4, credential->subject, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 5, credential->audience, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 6, credential->keys, -1, SQLITE_STATIC);
-    return kvp_store_end(store, kvp_store_run(conn, stmt, reterr), reterr);
+    return kvp_store_end(store, kvp_store_credential_insert(conn, principal, credential, reterr),
+                         reterr);
 }
 
 void kvp_store_credentials_free(kvp_credential *credentials, size_t count)

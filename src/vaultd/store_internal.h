@@ -123,7 +123,10 @@ kvp_status kvp_store_key_insert(kvp_store_conn *conn, const kvp_vault_info *vaul
 /** Inside a transaction: the row of one principal, and its roles (ended by NULL) at @scope. */
 kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                       const kvp_principal *principal, const char *const *roles,
-                                      const char *scope, kvp_error *reterr);
+                                      const char *scope, int64_t *ret_row, kvp_error *reterr);
+/** Inside a transaction. */
+kvp_status kvp_store_credential_insert(kvp_store_conn *conn, int64_t principal,
+                                       const kvp_credential *credential, kvp_error *reterr);
 /** Inside a transaction. KVP_ERR_REFUSED: there is one of that id, or the same under another. */
 kvp_status kvp_store_assignment_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                        const kvp_assignment *assignment, kvp_error *reterr);

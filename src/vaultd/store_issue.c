@@ -163,14 +163,15 @@ static kvp_status insert_operation(kvp_store_conn *conn, int64_t id,
     return kvp_store_run(conn, stmt, reterr);
 }
 
-/* Whether an operation of @id is in progress, and, unless @version is NULL, makes that version. */
+/* Whether an operation of @id is in progress, and, unless @version is NULL, makes that version and
+ * is wanted still. */
 static kvp_status in_progress(kvp_store_conn *conn, int64_t id, const char *version, bool *ret,
                               kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
         "SELECT 1 FROM certificate_operations WHERE certificate = ?1 AND status = 'inProgress'"
-        " AND (?2 IS NULL OR version = ?2)",
+        " AND (?2 IS NULL OR (version = ?2 AND cancelled = 0))",
         reterr);
 
     if (!stmt)

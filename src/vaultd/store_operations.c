@@ -113,37 +113,28 @@ kvp_status kvp_store_operation_delete(kvp_store *store, const kvp_vault_info *va
     return change(store, "DELETE FROM certificate_operations" OF_NAME, vault, name, reterr);
 }
 
+static kvp_status read_entry(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
+{
+    kvp_operation_entry *entry = ret;
+
+    (void)reterr;
+    entry->row = sqlite3_column_int64(stmt, 0);
+    entry->vault = sqlite3_column_int64(stmt, 1);
+    kvp_store_copy(stmt, 2, entry->name, sizeof(entry->name));
+    return KVP_OK;
+}
+
 kvp_status kvp_store_operation_due(kvp_store *store, int64_t begun, kvp_operation_entry *entry,
                                    kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
-
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(
-        conn,
+    static const kvp_store_rows rows = { "operation", sizeof(*entry), read_entry, NULL };
+    static const char sql[] =
         "SELECT c.id, c.vault, c.name FROM certificate_operations o"
         " JOIN certificates c ON c.id = o.certificate"
         " JOIN certificate_versions v ON v.certificate = c.id AND v.version = o.version"
         " WHERE c.id > ?1 AND c.deleted IS NULL AND o.status = 'inProgress' AND v.created <= ?2"
-        " AND json_extract(o.issuer, '$.name') = 'Self' COLLATE NOCASE ORDER BY c.id LIMIT 1",
-        reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, entry->row);
-        sqlite3_bind_int64(stmt, 2, begun);
-        int rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW) {
-            entry->row = sqlite3_column_int64(stmt, 0);
-            entry->vault = sqlite3_column_int64(stmt, 1);
-            kvp_store_copy(stmt, 2, entry->name, sizeof(entry->name));
-            status = KVP_OK;
-        } else {
-            status = rc == SQLITE_DONE ? kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no more")
-                                       : kvp_store_failed(conn, reterr, "reading");
-        }
-        sqlite3_reset(stmt);
-    }
-    kvp_store_give(store, conn);
-    return status;
+        " AND json_extract(o.issuer, '$.name') = 'Self' COLLATE NOCASE ORDER BY c.id LIMIT 1";
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(entry->row), KVP_STORE_NUMBER(begun) };
+
+    return kvp_store_read_one(store, &rows, sql, values, KVP_ARRAY_LEN(values), entry, reterr);
 }

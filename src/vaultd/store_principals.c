@@ -27,7 +27,7 @@ static kvp_status insert_roles(kvp_store_conn *conn, const kvp_vault_info *vault
 
 kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info *vault,
                                       const kvp_principal *principal, const char *const *roles,
-                                      const char *scope, kvp_error *reterr)
+                                      const char *scope, int64_t *ret_row, kvp_error *reterr)
 {
     sqlite3_stmt *stmt = kvp_store_prepare(
         conn,
@@ -49,19 +49,24 @@ kvp_status kvp_store_principal_insert(kvp_store_conn *conn, const kvp_vault_info
                              principal->name);
     if (status != KVP_OK)
         return status;
+    *ret_row = sqlite3_last_insert_rowid(conn->db);
     return insert_roles(conn, vault, principal->object_id, roles, scope, reterr);
 }
 
 kvp_status kvp_store_principal_add(kvp_store *store, const kvp_vault_info *vault,
                                    const kvp_principal *principal, const char *const *roles,
-                                   const char *scope, kvp_error *reterr)
+                                   const char *scope, const kvp_credential *credentials,
+                                   size_t count, kvp_error *reterr)
 {
     kvp_store_conn *conn = NULL;
+    int64_t row = 0;
     kvp_status status = kvp_store_begin(store, &conn, reterr);
 
     if (status != KVP_OK)
         return status;
-    status = kvp_store_principal_insert(conn, vault, principal, roles, scope, reterr);
+    status = kvp_store_principal_insert(conn, vault, principal, roles, scope, &row, reterr);
+    for (size_t i = 0; i < count && status == KVP_OK; i++)
+        status = kvp_store_credential_insert(conn, row, &credentials[i], reterr);
     return kvp_store_end(store, status, reterr);
 }
 

@@ -32,33 +32,23 @@ static kvp_status read_policy(sqlite3_stmt *stmt, int column, kvp_rotation_polic
     return KVP_OK;
 }
 
+static kvp_status read_alone(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
+{
+    return read_policy(stmt, 0, ret, reterr);
+}
+
 kvp_status kvp_store_rotation_get(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                   kvp_rotation_policy *ret, kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_status status = KVP_ERR_IO;
+    static const kvp_store_rows rows = { "rotation policy", sizeof(kvp_rotation_policy), read_alone,
+                                         NULL };
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name) };
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "SELECT " COLUMNS " FROM keys k JOIN rotation_policies p ON p.key = k.id"
-                          " WHERE k.vault = ?1 AND k.name = ?2 AND k.deleted IS NULL",
-                          reterr);
-    if (stmt) {
-        sqlite3_bind_int64(stmt, 1, vault->id);
-        sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-        int rc = sqlite3_step(stmt);
-        if (rc == SQLITE_ROW)
-            status = read_policy(stmt, 0, ret, reterr);
-        else if (rc == SQLITE_DONE)
-            status = kvp_error_set(reterr, KVP_ERR_NOT_FOUND, "no rotation policy");
-        else
-            status = kvp_store_failed(conn, reterr, "reading");
-        sqlite3_reset(stmt);
-    }
-    kvp_store_give(store, conn);
-    return status;
+    return kvp_store_read_one(store, &rows,
+                              "SELECT " COLUMNS
+                              " FROM keys k JOIN rotation_policies p ON p.key = k.id"
+                              " WHERE k.vault = ?1 AND k.name = ?2 AND k.deleted IS NULL",
+                              values, KVP_ARRAY_LEN(values), ret, reterr);
 }
 
 static kvp_status write_policy(kvp_store_conn *conn, const kvp_vault_info *vault, const char *name,
@@ -114,50 +104,35 @@ void kvp_store_rotation_free(kvp_rotation_entry *entries, size_t count)
     kvp_free(entries);
 }
 
+static kvp_status read_entry(sqlite3_stmt *stmt, void *ret, kvp_error *reterr)
+{
+    kvp_rotation_entry *entry = ret;
+
+    entry->vault = sqlite3_column_int64(stmt, 0);
+    kvp_store_copy(stmt, 1, entry->vault_name, sizeof(entry->vault_name));
+    kvp_store_copy(stmt, 2, entry->name, sizeof(entry->name));
+    return read_policy(stmt, 3, &entry->policy, reterr);
+}
+
+static void clear_entry(void *entry)
+{
+    kvp_rotation_policy_clear(&((kvp_rotation_entry *)entry)->policy);
+}
+
 kvp_status kvp_store_rotation_list(kvp_store *store, kvp_rotation_entry **ret, size_t *ret_count,
                                    kvp_error *reterr)
 {
-    kvp_store_conn *conn = kvp_store_take(store, reterr);
-    kvp_rotation_entry *entries = NULL;
-    size_t count = 0, size = 0;
-    kvp_status status = KVP_ERR_IO;
-    int rc = SQLITE_ERROR;
+    static const kvp_store_rows rows = { "rotation policy", sizeof(kvp_rotation_entry), read_entry,
+                                         clear_entry };
+    kvp_store_list list = { NULL, 0, false };
+    kvp_status status = kvp_store_read_many(store, &rows,
+                                            "SELECT k.vault, s.name, k.name, " COLUMNS
+                                            " FROM keys k JOIN vaults s ON s.id = k.vault"
+                                            " JOIN rotation_policies p ON p.key = k.id"
+                                            " WHERE k.deleted IS NULL ORDER BY k.id",
+                                            NULL, 0, 0, &list, reterr);
 
-    if (!conn)
-        return KVP_ERR_IO;
-    sqlite3_stmt *stmt = kvp_store_prepare(conn,
-                                           "SELECT k.vault, k.name, " COLUMNS
-                                           " FROM keys k JOIN rotation_policies p ON p.key = k.id"
-                                           " WHERE k.deleted IS NULL ORDER BY k.id",
-                                           reterr);
-    if (stmt)
-        status = KVP_OK;
-    while (status == KVP_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        if (count == size) {
-            size = size ? size * 2 : 16;
-            kvp_rotation_entry *grown = kvp_realloc(entries, size * sizeof(*entries));
-            if (!grown) {
-                status = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "rotation policies");
-                break;
-            }
-            entries = grown;
-        }
-        entries[count].vault = sqlite3_column_int64(stmt, 0);
-        kvp_store_copy(stmt, 1, entries[count].name, sizeof(entries[count].name));
-        status = read_policy(stmt, 2, &entries[count].policy, reterr);
-        if (status == KVP_OK)
-            count++;
-    }
-    if (status == KVP_OK && rc != SQLITE_DONE)
-        status = kvp_store_failed(conn, reterr, "reading");
-    if (stmt)
-        sqlite3_reset(stmt);
-    kvp_store_give(store, conn);
-    if (status != KVP_OK) {
-        kvp_store_rotation_free(entries, count);
-        return status;
-    }
-    *ret = entries;
-    *ret_count = count;
-    return KVP_OK;
+    *ret = list.items;
+    *ret_count = list.count;
+    return status;
 }

@@ -25,6 +25,7 @@ kvp_status kvp_store_rotation_put(kvp_store *store, const kvp_vault_info *vault,
 /** A live key that has a policy. */
 typedef struct kvp_rotation_entry {
     int64_t vault;
+    char vault_name[25];
     char name[KVP_NAME_MAX + 1];
     kvp_rotation_policy policy;
 } kvp_rotation_entry;

@@ -263,20 +263,23 @@ kvp_status kvp_store_setting_get(kvp_store *store, const kvp_vault_info *vault, 
 kvp_status kvp_store_setting_put(kvp_store *store, const kvp_vault_info *vault, const char *name,
                                  const char *value, kvp_error *reterr)
 {
-    kvp_store_conn *conn = NULL;
-    kvp_status status = kvp_store_begin(store, &conn, reterr);
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id), KVP_STORE_TEXT(name),
+                                       KVP_STORE_TEXT(value) };
 
-    if (status != KVP_OK)
-        return status;
-    sqlite3_stmt *stmt =
-        kvp_store_prepare(conn,
-                          "INSERT INTO settings (vault, name, value) VALUES (?1, ?2, ?3)"
-                          " ON CONFLICT (vault, name) DO UPDATE SET value = ?3",
-                          reterr);
-    if (!stmt)
-        return kvp_store_end(store, KVP_ERR_IO, reterr);
-    sqlite3_bind_int64(stmt, 1, vault->id);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 3, value, -1, SQLITE_STATIC);
-    return kvp_store_end(store, kvp_store_run(conn, stmt, reterr), reterr);
+    return kvp_store_change(store,
+                            "INSERT INTO settings (vault, name, value) VALUES (?1, ?2, ?3)"
+                            " ON CONFLICT (vault, name) DO UPDATE SET value = ?3",
+                            values, KVP_ARRAY_LEN(values), NULL, reterr);
+}
+
+kvp_status kvp_store_vault_set_recovery(kvp_store *store, const kvp_vault_info *vault,
+                                        kvp_error *reterr)
+{
+    const kvp_store_value values[] = { KVP_STORE_NUMBER(vault->id),
+                                       KVP_STORE_TEXT(vault->recovery_level),
+                                       KVP_STORE_NUMBER(vault->recoverable_days) };
+
+    return kvp_store_change(
+        store, "UPDATE vaults SET recovery_level = ?2, recoverable_days = ?3 WHERE id = ?1", values,
+        KVP_ARRAY_LEN(values), "vault", reterr);
 }

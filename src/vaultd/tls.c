@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DAY 86400
 #define NAME_SIZE 290 /* a vault's name, a dot and a host */
 
 /** One certificate; older ones stay until the end, as a handshake may still use them. */
@@ -17,6 +18,7 @@ typedef struct credential {
     gnutls_privkey_t key;
     char (*names)[NAME_SIZE];
     size_t name_count;
+    int64_t renewal; /* when another one is due, Unix seconds */
     struct credential *older;
 } credential;
 
@@ -25,6 +27,8 @@ struct kvp_tls {
     const kvp_daemon *daemon;
     kvp_lock lock; /* held while a certificate is made: rare, and others want it, too */
     credential *newest;
+    KVP_GUARDED_BY(lock)
+    int64_t renewed; /* when that was last tried */
     KVP_GUARDED_BY(lock)
 };
 
@@ -83,6 +87,7 @@ static kvp_status read_pair(credential *c, const kvp_cert_pair *pair, kvp_error 
         gnutls_privkey_import_x509_raw(c->key, &key, GNUTLS_X509_FMT_PEM, NULL, 0) != 0 ||
         gnutls_pcert_import_x509_raw(&c->chain, &cert, GNUTLS_X509_FMT_PEM, 0) != 0)
         return kvp_error_set(reterr, KVP_ERR_CRYPTO, "the TLS certificate cannot be used");
+    c->renewal = kvp_cert_renewal(&pair->certificate);
     return KVP_OK;
 }
 
@@ -155,6 +160,20 @@ static bool has_name(const credential *c, const char *host)
     return false;
 }
 
+/* Exchange the certificate of a daemon that runs for years. Tried once a day: near the end of the
+ * authority itself every certificate is of less than 30 days. */
+static void renew(kvp_tls *tls)
+{
+    kvp_error error = { .status = KVP_OK };
+    int64_t now = kvp_ident_now();
+
+    if (now < tls->newest->renewal || (tls->renewed > 0 && now < tls->renewed + DAY))
+        return;
+    tls->renewed = now;
+    if (load(tls, &error) != KVP_OK)
+        kvp_note("a certificate for the time to come: %s", error.message);
+}
+
 bool kvp_tls_choose(kvp_tls *tls, const char *host, gnutls_pcert_st **ret_chain,
                     gnutls_privkey_t *ret_key)
 {
@@ -163,6 +182,7 @@ bool kvp_tls_choose(kvp_tls *tls, const char *host, gnutls_pcert_st **ret_chain,
     char label[64];
 
     kvp_lock_take(&tls->lock);
+    renew(tls);
     if (*host && !has_name(tls->newest, host) &&
         kvp_daemon_vault_label(tls->daemon, host, label, sizeof(label)) &&
         kvp_store_vault_find(tls->daemon->store, label, &vault, NULL) == KVP_OK &&

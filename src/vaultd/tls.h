@@ -21,8 +21,8 @@ void kvp_tls_close(kvp_tls *tls);
 
 /**
  * The certificate for a client that asks for @host ("" = it did not say), made anew first when
- * @host is a vault that came since. What is returned is borrowed and good until kvp_tls_close.
- * Thread-safe. Returns false when there is none.
+ * @host is a vault that came since or the end of the last one is near. What is returned is borrowed
+ * and good until kvp_tls_close. Thread-safe. Returns false when there is none.
  */
 bool kvp_tls_choose(kvp_tls *tls, const char *host, gnutls_pcert_st **ret_chain,
                     gnutls_privkey_t *ret_key);

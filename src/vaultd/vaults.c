@@ -63,6 +63,11 @@ bool kvp_exchange_select_vault(kvp_exchange *ex, kvp_error *ret_error)
         status = kvp_store_vault_find(d->store, label, &found, ret_error);
         if (status == KVP_OK)
             d->vault = found;
+    } else if (!ex->local) { /* its recovery level may have been changed since the start */
+        kvp_vault_info found;
+        status = kvp_store_vault_find(d->store, d->vault.name, &found, ret_error);
+        if (status == KVP_OK)
+            d->vault = found;
     }
     snprintf(ex->host_name, sizeof(ex->host_name), "%s", name);
     snprintf(ex->base_url, sizeof(ex->base_url), "https://%s%s", name, port);

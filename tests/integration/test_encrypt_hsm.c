@@ -171,6 +171,7 @@ START_TEST(an_hsm_gives_random_numbers_of_its_own)
     assert_rv(CKR_OK, p11->C_GenerateRandom(module_session, two, sizeof(two)));
     ck_assert_mem_ne(one, two, sizeof(one));
     ck_assert_mem_ne(one, one + 128, 128);
+    assert_rv(CKR_RANDOM_SEED_NOT_SUPPORTED, p11->C_SeedRandom(module_session, one, 8));
 }
 END_TEST
 

@@ -192,7 +192,74 @@ END_TEST
 
 /* ---- operations of a session ---- */
 
-START_TEST(operations_are_never_saved)
+/* The example of C_SetOperationState: what is hashed after the state was saved does not count. */
+START_TEST(a_digest_is_saved_and_gone_on_with)
+{
+    CK_BYTE data1[] = { 1, 3, 5, 7 }, data2[] = { 2, 4, 8 }, data3[] = { 16, 15, 14, 13, 12 };
+    CK_BYTE all[] = { 1, 3, 5, 7, 16, 15, 14, 13, 12 };
+    CK_BYTE state[512], digest[32], expected[32];
+    CK_ULONG len = 0, digest_len = sizeof(digest);
+    CK_SESSION_HANDLE other = module_open_session(CKF_RW_SESSION), ro = module_open_session(0);
+
+    start_digest(module_session);
+    assert_rv(CKR_OK, p11->C_DigestUpdate(module_session, data1, sizeof(data1)));
+    assert_rv(CKR_OK, p11->C_GetOperationState(module_session, NULL, &len));
+    ck_assert_uint_le(len, sizeof(state));
+    assert_rv(CKR_OK, p11->C_GetOperationState(module_session, state, &len));
+    assert_rv(CKR_OK, p11->C_DigestUpdate(module_session, data2, sizeof(data2)));
+    assert_rv(CKR_OK, p11->C_SetOperationState(module_session, state, len, 0, 0));
+    assert_rv(CKR_OK, p11->C_DigestUpdate(module_session, data3, sizeof(data3)));
+    assert_rv(CKR_OK, p11->C_DigestFinal(module_session, digest, &digest_len));
+    start_digest(module_session);
+    assert_rv(CKR_OK, p11->C_Digest(module_session, all, sizeof(all), expected, &digest_len));
+    ck_assert_mem_eq(digest, expected, sizeof(digest));
+
+    /* Another session in the same state; not one in another, and not with a key. */
+    assert_rv(CKR_SAVED_STATE_INVALID, p11->C_SetOperationState(ro, state, len, 0, 0));
+    assert_rv(CKR_KEY_NOT_NEEDED, p11->C_SetOperationState(other, state, len, 1, 0));
+    assert_rv(CKR_KEY_NOT_NEEDED, p11->C_SetOperationState(other, state, len, 0, 1));
+    assert_rv(CKR_OK, p11->C_SetOperationState(other, state, len, 0, 0));
+    assert_rv(CKR_OK, p11->C_DigestUpdate(other, data3, sizeof(data3)));
+    assert_rv(CKR_OK, p11->C_DigestFinal(other, digest, &digest_len));
+    ck_assert_mem_eq(digest, expected, sizeof(digest));
+}
+END_TEST
+
+static CK_BYTE state_of_parent[512];
+static CK_ULONG state_of_parent_len = sizeof(state_of_parent);
+
+/* A process that never had the operation. */
+static CK_RV go_on_in_child(void)
+{
+    CK_BYTE c[] = "c", digest[32];
+    CK_ULONG len = sizeof(digest);
+    CK_SESSION_HANDLE session;
+    CK_RV rv = p11->C_Initialize(NULL);
+    if (rv == CKR_OK)
+        rv = p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,
+                                &session);
+    if (rv == CKR_OK)
+        rv = p11->C_SetOperationState(session, state_of_parent, state_of_parent_len, 0, 0);
+    if (rv == CKR_OK)
+        rv = p11->C_DigestUpdate(session, c, 1);
+    if (rv == CKR_OK)
+        rv = p11->C_DigestFinal(session, digest, &len);
+    return rv == CKR_OK && digest[0] != 0xba ? CKR_FUNCTION_FAILED : rv;
+}
+
+START_TEST(another_process_goes_on_with_a_digest)
+{
+    CK_BYTE data[] = "ab";
+
+    start_digest(module_session);
+    assert_rv(CKR_OK, p11->C_DigestUpdate(module_session, data, 2));
+    assert_rv(CKR_OK,
+              p11->C_GetOperationState(module_session, state_of_parent, &state_of_parent_len));
+    assert_rv(CKR_OK, module_in_child(go_on_in_child));
+}
+END_TEST
+
+START_TEST(the_state_of_nothing_is_not_to_be_had)
 {
     CK_ULONG len = 0;
     CK_BYTE state[8] = { 0 };
@@ -200,8 +267,6 @@ START_TEST(operations_are_never_saved)
     assert_rv(CKR_SESSION_HANDLE_INVALID, p11->C_GetOperationState(CK_INVALID_HANDLE, NULL, &len));
     assert_rv(CKR_ARGUMENTS_BAD, p11->C_GetOperationState(module_session, NULL, NULL));
     assert_rv(CKR_OPERATION_NOT_INITIALIZED, p11->C_GetOperationState(module_session, NULL, &len));
-    start_digest(module_session);
-    assert_rv(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(module_session, NULL, &len));
     assert_rv(CKR_SESSION_HANDLE_INVALID,
               p11->C_SetOperationState(CK_INVALID_HANDLE, state, sizeof(state), 0, 0));
     assert_rv(CKR_ARGUMENTS_BAD, p11->C_SetOperationState(module_session, NULL, 8, 0, 0));
@@ -218,7 +283,7 @@ START_TEST(asking_for_the_state_does_not_end_the_operation)
 
     start_digest(module_session);
     assert_rv(CKR_OK, p11->C_DigestUpdate(module_session, data, 3));
-    assert_rv(CKR_STATE_UNSAVEABLE, p11->C_GetOperationState(module_session, NULL, &len));
+    assert_rv(CKR_OK, p11->C_GetOperationState(module_session, NULL, &len));
     len = sizeof(digest);
     assert_rv(CKR_OK, p11->C_DigestFinal(module_session, digest, &len));
     ck_assert_uint_eq(digest[0], 0xba);
@@ -322,7 +387,9 @@ int main(void)
     tcase_add_test(login, login_user_is_login);
     tcase_add_test(login, the_last_session_takes_the_login_with_it);
     tcase_add_checked_fixture(operations, setup, teardown);
-    tcase_add_test(operations, operations_are_never_saved);
+    tcase_add_test(operations, a_digest_is_saved_and_gone_on_with);
+    tcase_add_test(operations, another_process_goes_on_with_a_digest);
+    tcase_add_test(operations, the_state_of_nothing_is_not_to_be_had);
     tcase_add_test(operations, asking_for_the_state_does_not_end_the_operation);
     tcase_add_test(operations, cancel_ends_what_it_names);
     tcase_add_test(operations, closing_ends_operations);

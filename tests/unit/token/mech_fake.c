@@ -163,7 +163,7 @@ static void object_free(kvp_object *object)
 void fake_teardown(void)
 {
     for (size_t i = 0; i < KVP_OPERATION_COUNT; i++)
-        kvp_operation_cancel(&fake_session, (kvp_operation_kind)i);
+        kvp_operation_cancel(&fake_session, (kvp_operation_kind)i, KVP_ANY_OPERATION);
     for (size_t i = 0; i < FAKE_HANDLE_END; i++) {
         if (!objects[i])
             continue;
@@ -266,6 +266,11 @@ void kvp_object_unref(kvp_object *object)
 {
     if (object)
         object->refs--;
+}
+
+CK_STATE kvp_session_state(kvp_session *session)
+{
+    return session->flags & CKF_RW_SESSION ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION;
 }
 
 CK_OBJECT_CLASS kvp_object_class(const kvp_object *object)

@@ -18,7 +18,7 @@ struct kvp_vault {
     unsigned versions;
     int fail_status;
     unsigned fail_count;
-    bool no_lists;
+    bool no_lists, no_others;
 };
 static struct kvp_vault the_vault;
 kvp_vault *const fake_vault = &the_vault;
@@ -40,6 +40,11 @@ void fake_fail(int http_status, unsigned count)
 void fake_forbid_lists(bool forbid)
 {
     the_vault.no_lists = forbid;
+}
+
+void fake_forbid_others(bool forbid)
+{
+    the_vault.no_others = forbid;
 }
 
 static kvp_status http_error(kvp_error *reterr, int status, const char *code)
@@ -220,7 +225,7 @@ kvp_status kvp_vault_get(kvp_vault *vault, kvp_collection collection, const char
     kvp_key *key = NULL;
     if (collection != KVP_KEYS) {
         fake_requests.gets++;
-        return http_error(reterr, 404, "NotFound");
+        return http_error(reterr, vault->no_others ? 403 : 404, "Test");
     }
     kvp_status st = kvp_vault_key_get(vault, name, version, trace, &key, reterr);
     if (st == KVP_OK)
@@ -250,7 +255,7 @@ kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace
     fake_requests.lists++;
     if (fails(reterr, &st))
         return st;
-    if (vault->no_lists)
+    if (vault->no_lists || (vault->no_others && collection != KVP_KEYS))
         return http_error(reterr, 403, "Forbidden");
     for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
         if (vault->keys[i] != lookup(vault->keys[i]->name, NULL))

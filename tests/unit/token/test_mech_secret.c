@@ -415,17 +415,29 @@ END_TEST
 
 /* ---- wrapping ---- */
 
+static CK_BYTE wrap_iv[12], wrap_aad[] = "aad";
+static CK_GCM_WRAP_PARAMS gcm_wrap_params = {
+    wrap_iv, sizeof(wrap_iv), 0, CKG_NO_GENERATE, wrap_aad, 3, 128
+};
+
+/* The mechanism with the parameter that it has for wrapping. */
+static CK_MECHANISM *wrap_mechanism(CK_MECHANISM_TYPE type)
+{
+    static CK_MECHANISM gcm = { CKM_AES_GCM, &gcm_wrap_params, sizeof(gcm_wrap_params) };
+    return type == CKM_AES_GCM ? &gcm : fake_mechanism(type);
+}
+
 static CK_RV wrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE wrapping, CK_OBJECT_HANDLE key,
                   CK_BYTE *out, CK_ULONG *len)
 {
-    return kvp_wrap_key(fake_enter(), &fake_session, mechanism, wrapping, key, out, len);
+    return kvp_wrap_key(fake_enter(), &fake_session, mechanism, wrapping, key, NULL, out, len);
 }
 
 static CK_RV unwrap(CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, const CK_BYTE *wrapped,
                     CK_ULONG len)
 {
     CK_OBJECT_HANDLE made = 0;
-    return kvp_unwrap_key(fake_enter(), &fake_session, mechanism, key, wrapped, len, NULL, 0,
+    return kvp_unwrap_key(fake_enter(), &fake_session, mechanism, key, wrapped, len, NULL, 0, NULL,
                           &made);
 }
 
@@ -442,18 +454,23 @@ START_TEST(what_is_wrapped_is_unwrapped)
         bool secret = fake_object(key)->class == CKO_SECRET_KEY;
         bool remote = fake_object(key)->in_vault;
         CK_ULONG len = 0;
+        if (row->type == CKM_AES_GCM && remote) {
+            ck_assert_rv(wrap(wrap_mechanism(row->type), key, FAKE_SESSION_AES_256, NULL, &len),
+                         CKR_KEY_FUNCTION_NOT_PERMITTED);
+            continue; /* the service wraps by AES-KW and KWP */
+        }
         keys++;
         fake.requests = 0;
-        ck_assert_rv(wrap(fake_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
+        ck_assert_rv(wrap(wrap_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
                           FAKE_SESSION_AES_256, NULL, &len),
                      CKR_OK);
         ck_assert_uint_eq(fake.requests, 0);
         CK_ULONG told = len--;
-        ck_assert_rv(wrap(fake_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
+        ck_assert_rv(wrap(wrap_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
                           FAKE_SESSION_AES_256, wrapped, &len),
                      CKR_BUFFER_TOO_SMALL);
         ck_assert_uint_eq(len, told);
-        ck_assert_rv(wrap(fake_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
+        ck_assert_rv(wrap(wrap_mechanism(row->type), secret ? key : key + FAKE_PUBLIC,
                           FAKE_SESSION_AES_256, wrapped, &len),
                      CKR_OK);
         ck_assert_uint_eq(len, told);
@@ -461,7 +478,7 @@ START_TEST(what_is_wrapped_is_unwrapped)
         if (!secret || !remote)
             ck_assert_uint_eq(fake.requests, 0);
 
-        ck_assert_rv(unwrap(fake_mechanism(row->type), key, wrapped, len), CKR_OK);
+        ck_assert_rv(unwrap(wrap_mechanism(row->type), key, wrapped, len), CKR_OK);
         ck_assert_uint_eq(fake_unwrapped.len, value->len);
         ck_assert_mem_eq(fake_unwrapped.data, value->data, value->len);
         ck_assert_str_eq(fake_call.operation, "UnwrapKey");
@@ -469,14 +486,67 @@ START_TEST(what_is_wrapped_is_unwrapped)
             ck_assert_int_eq(fake.crypt, KVP_CRYPT_UNWRAP);
 
         wrapped[len / 2] ^= 1;
-        CK_RV rv = unwrap(fake_mechanism(row->type), key, wrapped, len);
+        CK_RV rv = unwrap(wrap_mechanism(row->type), key, wrapped, len);
         /* One flipped bit of CBC ciphertext garbles text but may leave the padding whole. */
         if (row->type != CKM_AES_CBC_PAD)
             ck_assert_rv(rv, CKR_WRAPPED_KEY_INVALID);
-        ck_assert_rv(unwrap(fake_mechanism(row->type), key, wrapped, len - 1),
-                     CKR_WRAPPED_KEY_LEN_RANGE);
+        /* GCM wraps any length: what was cut has another tag. */
+        ck_assert_rv(unwrap(wrap_mechanism(row->type), key, wrapped, len - 1),
+                     row->type == CKM_AES_GCM ? CKR_WRAPPED_KEY_INVALID
+                                              : CKR_WRAPPED_KEY_LEN_RANGE);
     }
     ck_assert_msg(keys > 0, "%s was tried with no key", row->name);
+}
+END_TEST
+
+/* C_WrapKeyAuthenticated: tag and IV are in the parameter, the associated data is an argument. */
+START_TEST(a_wrapped_key_is_authenticated_with_more_than_itself)
+{
+    CK_BYTE iv[12] = { 0 }, zeros[12] = { 0 }, tag[16] = { 0 }, wrapped[64];
+    CK_GCM_MESSAGE_PARAMS params = { iv, sizeof(iv), 0, CKG_GENERATE, tag, 128 };
+    CK_MECHANISM mechanism = { CKM_AES_GCM, &params, sizeof(params) };
+    const kvp_aad aad = { "who it is for", 13 }, other = { "somebody else", 13 };
+    const kvp_buf *value = &fake_object(FAKE_SESSION_AES_192)->value;
+    CK_ULONG len = sizeof(wrapped);
+    CK_OBJECT_HANDLE made = 0;
+
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, &mechanism, FAKE_SESSION_AES_256,
+                              FAKE_SESSION_AES_192, &aad, wrapped, &len),
+                 CKR_OK);
+    ck_assert_uint_eq(len, value->len); /* the wrapped key alone */
+    ck_assert_mem_ne(iv, zeros, sizeof(iv));
+    ck_assert_rv(kvp_unwrap_key(fake_enter(), &fake_session, &mechanism, FAKE_SESSION_AES_256,
+                                wrapped, len, NULL, 0, &aad, &made),
+                 CKR_OK);
+    ck_assert_uint_eq(fake_unwrapped.len, value->len);
+    ck_assert_mem_eq(fake_unwrapped.data, value->data, value->len);
+    ck_assert_rv(kvp_unwrap_key(fake_enter(), &fake_session, &mechanism, FAKE_SESSION_AES_256,
+                                wrapped, len, NULL, 0, &other, &made),
+                 CKR_WRAPPED_KEY_INVALID);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, fake_mechanism(CKM_AES_KEY_WRAP),
+                              FAKE_SESSION_AES_256, FAKE_SESSION_AES_192, &aad, wrapped, &len),
+                 CKR_MECHANISM_INVALID);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, &mechanism, FAKE_SESSION_AES_256,
+                              FAKE_SESSION_AES_192, NULL, wrapped, &len),
+                 CKR_MECHANISM_PARAM_INVALID);
+    /* C_WrapKey has parameters of its own: that of 3.2, and that of C_EncryptInit. */
+    CK_GCM_PARAMS older = { wrap_iv, sizeof(wrap_iv), 96, wrap_aad, 3, 128 };
+    CK_MECHANISM by_older = { CKM_AES_GCM, &older, sizeof(older) };
+    CK_BYTE same[64];
+    CK_ULONG same_len = sizeof(same);
+    len = sizeof(wrapped);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, &by_older, FAKE_SESSION_AES_256,
+                              FAKE_SESSION_AES_192, NULL, wrapped, &len),
+                 CKR_OK);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, wrap_mechanism(CKM_AES_GCM),
+                              FAKE_SESSION_AES_256, FAKE_SESSION_AES_192, NULL, same, &same_len),
+                 CKR_OK);
+    ck_assert_uint_eq(len, value->len + 16);
+    ck_assert_uint_eq(same_len, len);
+    ck_assert_mem_eq(same, wrapped, len);
+    ck_assert_rv(kvp_wrap_key(fake_enter(), &fake_session, wrap_mechanism(CKM_AES_GCM),
+                              FAKE_SESSION_AES_256, FAKE_SESSION_AES_192, &aad, wrapped, &len),
+                 CKR_MECHANISM_PARAM_INVALID);
 }
 END_TEST
 
@@ -566,6 +636,7 @@ int main(void)
                         0, 3);
     tcase = group(suite, "wrapping");
     tcase_add_loop_test(tcase, what_is_wrapped_is_unwrapped, 0, (int)kvp_mechanism_count);
+    tcase_add_test(tcase, a_wrapped_key_is_authenticated_with_more_than_itself);
     tcase_add_test(tcase, a_key_that_may_only_decrypt_unwraps_by_decryption);
     tcase_add_test(tcase, wrapping_has_its_own_names_for_a_bad_key);
     fake_prepare();

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const CK_FLAGS use_flags = CKF_ENCRYPT | CKF_DECRYPT | CKF_DIGEST | CKF_SIGN | CKF_VERIFY |
-                                  CKF_VERIFY_RECOVER | CKF_WRAP | CKF_UNWRAP;
+                                  CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | CKF_WRAP | CKF_UNWRAP;
 
 START_TEST(a_row_is_consistent)
 {
@@ -14,7 +14,13 @@ START_TEST(a_row_is_consistent)
     ck_assert_str_eq(row->name, kvp_ckm_name(row->type));
     ck_assert_msg(row->where & KVP_ON_ALL, "%s is nowhere", row->name);
     ck_assert_msg(row->min_bits <= row->max_bits, "%s", row->name);
-    ck_assert_msg(!(row->flags & (CKF_SIGN_RECOVER | CKF_DERIVE | CKF_HW)), "%s", row->name);
+    ck_assert_msg(!(row->flags & (CKF_DERIVE | CKF_HW)), "%s", row->name);
+    /* What signs and what GCM encrypts does so by messages too, and those in parts. */
+    bool signs = row->flags & CKF_SIGN;
+    ck_assert_msg(!(row->flags & CKF_MESSAGE_SIGN) == !signs, "%s", row->name);
+    ck_assert_msg(!(row->flags & CKF_MESSAGE_VERIFY) == !signs, "%s", row->name);
+    ck_assert_msg(!(row->flags & CKF_MULTI_MESSAGE) == !(signs || row->type == CKM_AES_GCM), "%s",
+                  row->name);
     if (row->ops)
         ck_assert_msg(row->flags & use_flags, "%s is good for nothing", row->name);
     else
@@ -57,6 +63,18 @@ START_TEST(a_row_stands_once_in_the_table)
 }
 END_TEST
 
+/* Whether a key that only the device has goes with it; a vault without an HSM has no symmetric ones. */
+static bool has_device_key(const kvp_mechanism *row, bool hsm)
+{
+    if (!row->ops)
+        return hsm || (row->flags & CKF_GENERATE_KEY_PAIR);
+    for (CK_OBJECT_HANDLE handle = 1; handle < FAKE_PUBLIC; handle++)
+        if (fake_object(handle) && kvp_mechanism_takes_type(row, fake_object(handle)))
+            return true;
+    return hsm && row->key_type != CK_UNAVAILABLE_INFORMATION &&
+           kvp_mechanism_takes_type(row, fake_object(FAKE_HSM_AES_256));
+}
+
 START_TEST(a_row_is_found_and_described)
 {
     const kvp_mechanism *row = &kvp_mechanisms[_i];
@@ -69,9 +87,7 @@ START_TEST(a_row_is_found_and_described)
         ck_assert_uint_eq(info.ulMinKeySize, row->min_bits);
         ck_assert_uint_eq(info.ulMaxKeySize, row->max_bits);
         ck_assert_uint_eq(info.flags & ~CKF_HW, row->flags);
-        bool private = (row->key_type == CKK_RSA || row->key_type == CKK_EC);
-        bool symmetric = row->ops && row->ops->remote && !private;
-        ck_assert_msg(((info.flags & CKF_HW) != 0) == (private || (hsm && symmetric)), "%s",
+        ck_assert_msg(((info.flags & CKF_HW) != 0) == has_device_key(row, hsm != 0), "%s",
                       row->name);
     }
 }

@@ -81,7 +81,7 @@ START_TEST(a_key_is_checked_at_init_without_a_request)
     ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_ECDSA, FAKE_CERTIFICATE), CKR_KEY_HANDLE_INVALID);
     ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_RSA_X_509, FAKE_RSA_2048), CKR_MECHANISM_INVALID);
     ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_RSA_PKCS_OAEP, FAKE_RSA_2048), CKR_MECHANISM_INVALID);
-    ck_assert_rv(init(KVP_OPERATION_SIGN_RECOVER, CKM_RSA_PKCS, FAKE_RSA_2048),
+    ck_assert_rv(init(KVP_OPERATION_SIGN_RECOVER, CKM_SHA256_RSA_PKCS, FAKE_RSA_2048),
                  CKR_MECHANISM_INVALID);
     ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_ECDSA, FAKE_RSA_2048), CKR_KEY_TYPE_INCONSISTENT);
     ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_RSA_PKCS, FAKE_PUBLIC + FAKE_RSA_2048),
@@ -363,7 +363,7 @@ END_TEST
 
 static void second_thread_cancels(void)
 {
-    ck_assert(kvp_operation_cancel(&fake_session, KVP_OPERATION_SIGN));
+    ck_assert(kvp_operation_cancel(&fake_session, KVP_OPERATION_SIGN, CKF_SIGN));
 }
 
 static void second_thread_closes(void)

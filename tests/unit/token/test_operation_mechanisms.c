@@ -185,8 +185,14 @@ START_TEST(verify_recover_gives_what_was_signed)
     CK_BYTE text[256];
     CK_ULONG len = 3;
     sig_len = sizeof(sig);
-    ck_assert_rv(init(KVP_OPERATION_SIGN, CKM_RSA_PKCS, FAKE_RSA_2048), CKR_OK);
-    ck_assert_rv(once(KVP_OPERATION_SIGN, "hello", 5, sig, &sig_len), CKR_OK);
+    fake_object(FAKE_RSA_2048)->denied = CKA_SIGN_RECOVER;
+    ck_assert_rv(init(KVP_OPERATION_SIGN_RECOVER, CKM_RSA_PKCS, FAKE_RSA_2048),
+                 CKR_KEY_FUNCTION_NOT_PERMITTED);
+    fake_object(FAKE_RSA_2048)->denied = CKA_DECRYPT;
+    ck_assert_rv(init(KVP_OPERATION_SIGN_RECOVER, CKM_RSA_PKCS, FAKE_RSA_2048), CKR_OK);
+    ck_assert_rv(once(KVP_OPERATION_SIGN_RECOVER, "hello", 5, sig, &sig_len), CKR_OK);
+    ck_assert_int_eq(fake.alg, KVP_ALG_RSNULL);
+    ck_assert_str_eq(fake_call.operation, "SignRecover");
 
     ck_assert_rv(init(KVP_OPERATION_VERIFY_RECOVER, CKM_RSA_PKCS, FAKE_PUBLIC + FAKE_RSA_2048),
                  CKR_OK);
@@ -223,7 +229,7 @@ static void torture(CK_RV (*run)(void))
         if (rv != CKR_OK)
             ck_assert_rv(rv, CKR_HOST_MEMORY);
         for (kvp_operation_kind kind = 0; kind < KVP_OPERATION_COUNT; kind++)
-            kvp_operation_cancel(&fake_session, kind);
+            kvp_operation_cancel(&fake_session, kind, KVP_ANY_OPERATION);
     }
     ck_assert_int_gt(count, 1);
 }
@@ -261,11 +267,11 @@ static CK_RV wrap_and_unwrap(void)
     CK_OBJECT_HANDLE made;
     sig_len = sizeof(sig);
     CK_RV rv = kvp_wrap_key(fake_enter(), &fake_session, fake_mechanism(CKM_RSA_PKCS_OAEP),
-                            FAKE_PUBLIC + FAKE_RSA_2048, FAKE_SESSION_AES_128, sig, &sig_len);
+                            FAKE_PUBLIC + FAKE_RSA_2048, FAKE_SESSION_AES_128, NULL, sig, &sig_len);
     if (rv != CKR_OK)
         return rv;
     return kvp_unwrap_key(fake_enter(), &fake_session, fake_mechanism(CKM_RSA_PKCS_OAEP),
-                          FAKE_RSA_2048, sig, sig_len, NULL, 0, &made);
+                          FAKE_RSA_2048, sig, sig_len, NULL, 0, NULL, &made);
 }
 
 static CK_RV (*const tortured[])(void) = { sign_hashed, sign_raw, encrypt_public, encrypt_secret,

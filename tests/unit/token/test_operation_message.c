@@ -67,10 +67,10 @@ START_TEST(messages_are_encrypted_with_an_iv_of_their_own_and_decrypted)
         /* a message that fails leaves the operation to the next */
         tag[0] ^= 1;
         ck_assert_rv(message(KVP_OPERATION_DECRYPT, "aad", 3, cipher, 14, plain, &len),
-                     CKR_ENCRYPTED_DATA_INVALID);
+                     CKR_AEAD_DECRYPT_FAILED);
         tag[0] ^= 1;
         ck_assert_rv(message(KVP_OPERATION_DECRYPT, "xxx", 3, cipher, 14, plain, &len),
-                     CKR_ENCRYPTED_DATA_INVALID);
+                     CKR_AEAD_DECRYPT_FAILED);
     }
     ck_assert_rv(kvp_message_final(fake_enter(), &fake_session, KVP_OPERATION_ENCRYPT), CKR_OK);
     ck_assert_rv(kvp_message_final(fake_enter(), &fake_session, KVP_OPERATION_ENCRYPT),
@@ -138,6 +138,107 @@ START_TEST(bad_message_parameters_are_refused)
     params.ulIvFixedBits = 32;
     ck_assert_rv(message(KVP_OPERATION_ENCRYPT, NULL, 0, "x", 1, cipher, &len),
                  CKR_MECHANISM_PARAM_INVALID);
+}
+END_TEST
+
+static CK_RV begin(kvp_operation_kind kind)
+{
+    return kvp_message_begin(fake_enter(), &fake_session, kind, &params, sizeof(params), "aad", 3);
+}
+
+static CK_RV next(kvp_operation_kind kind, const void *in, CK_ULONG in_len, CK_BYTE *out,
+                  CK_ULONG *out_len, bool last)
+{
+    return kvp_message_next(fake_enter(), &fake_session, kind, last ? &params : NULL,
+                            last ? sizeof(params) : 0, in, in_len, out, out_len, last);
+}
+
+/* A message in parts: its text as it comes, or where it is collected, all of it with the last. */
+static CK_ULONG in_parts(kvp_operation_kind kind, bool streams, const CK_BYTE *in, CK_ULONG in_len,
+                         CK_BYTE *out)
+{
+    CK_ULONG total = 0, len;
+    for (CK_ULONG done = 0; done < in_len; done += 5) {
+        bool last = done + 5 >= in_len;
+        CK_ULONG part = last ? in_len - done : 5;
+        CK_ULONG expected = streams ? part : last ? in_len : 0;
+        len = 0;
+        ck_assert_rv(next(kind, in + done, part, NULL, &len, last), CKR_OK);
+        ck_assert_uint_eq(len, expected);
+        if (expected) {
+            len = expected - 1;
+            ck_assert_rv(next(kind, in + done, part, out, &len, last), CKR_BUFFER_TOO_SMALL);
+            ck_assert_uint_eq(len, expected);
+        }
+        ck_assert_rv(next(kind, in + done, part, out + total, &len, last), CKR_OK);
+        ck_assert_uint_eq(len, expected);
+        total += len;
+    }
+    return total;
+}
+
+START_TEST(a_message_in_parts_is_the_message)
+{
+    CK_OBJECT_HANDLE key = gcm_keys[_i];
+    bool remote = fake_object(key)->in_vault;
+    CK_BYTE cipher[64], plain[64];
+    ck_assert_rv(init(KVP_OPERATION_ENCRYPT, key), CKR_OK);
+    ck_assert_rv(init(KVP_OPERATION_DECRYPT, key), CKR_OK);
+    for (int round = 0; round < 2; round++) {
+        CK_ULONG len = sizeof(plain);
+        fresh_params();
+        fake.requests = 0;
+        ck_assert_rv(begin(KVP_OPERATION_ENCRYPT), CKR_OK);
+        ck_assert_uint_eq(
+            in_parts(KVP_OPERATION_ENCRYPT, !remote, (const CK_BYTE *)"attack at dawn", 14, cipher),
+            14);
+        ck_assert_str_eq(fake_call.operation, "Encrypt");
+        ck_assert_uint_eq(fake.requests, remote);
+        ck_assert_rv(message(KVP_OPERATION_DECRYPT, "aad", 3, cipher, 14, plain, &len), CKR_OK);
+        ck_assert_mem_eq(plain, "attack at dawn", 14);
+
+        fake.requests = 0;
+        memset(plain, 0, sizeof(plain));
+        ck_assert_rv(begin(KVP_OPERATION_DECRYPT), CKR_OK);
+        ck_assert_uint_eq(in_parts(KVP_OPERATION_DECRYPT, false, cipher, 14, plain), 14);
+        ck_assert_mem_eq(plain, "attack at dawn", 14);
+        ck_assert_uint_eq(fake.requests, remote);
+
+        len = sizeof(plain);
+        tag[3] ^= 1;
+        ck_assert_rv(begin(KVP_OPERATION_DECRYPT), CKR_OK);
+        ck_assert_rv(next(KVP_OPERATION_DECRYPT, cipher, 14, plain, &len, true),
+                     CKR_AEAD_DECRYPT_FAILED);
+        ck_assert_rv(next(KVP_OPERATION_DECRYPT, cipher, 14, plain, &len, true),
+                     CKR_OPERATION_NOT_INITIALIZED);
+    }
+    ck_assert_rv(kvp_message_final(fake_enter(), &fake_session, KVP_OPERATION_ENCRYPT), CKR_OK);
+}
+END_TEST
+
+START_TEST(parts_have_their_place)
+{
+    CK_BYTE out[32];
+    CK_ULONG len = sizeof(out);
+    fresh_params();
+    ck_assert_rv(init(KVP_OPERATION_ENCRYPT, FAKE_SESSION_AES_256), CKR_OK);
+    ck_assert_rv(next(KVP_OPERATION_ENCRYPT, "x", 1, out, &len, true),
+                 CKR_OPERATION_NOT_INITIALIZED);
+    ck_assert_rv(begin(KVP_OPERATION_ENCRYPT), CKR_OK);
+    ck_assert_rv(begin(KVP_OPERATION_ENCRYPT), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(message(KVP_OPERATION_ENCRYPT, NULL, 0, "x", 1, out, &len), CKR_OPERATION_ACTIVE);
+    ck_assert_rv(kvp_message_final(fake_enter(), &fake_session, KVP_OPERATION_ENCRYPT),
+                 CKR_OPERATION_ACTIVE);
+    ck_assert_rv(next(KVP_OPERATION_ENCRYPT, "x", 1, out, NULL, false), CKR_ARGUMENTS_BAD);
+    ck_assert_rv(next(KVP_OPERATION_ENCRYPT, "x", 1, out, &len, false),
+                 CKR_OPERATION_NOT_INITIALIZED); /* that error ended the message */
+    ck_assert_rv(begin(KVP_OPERATION_ENCRYPT), CKR_OK);
+    params.ulTagBits = 96; /* not what it was begun with */
+    ck_assert_rv(next(KVP_OPERATION_ENCRYPT, "x", 1, out, &len, true), CKR_MECHANISM_PARAM_INVALID);
+    ck_assert_rv(begin(KVP_OPERATION_ENCRYPT), CKR_OK);
+    ck_assert_rv(next(KVP_OPERATION_ENCRYPT, NULL, 0, out, &len, true), CKR_OK);
+    ck_assert_uint_eq(len, 0);
+    ck_assert_rv(kvp_message_final(fake_enter(), &fake_session, KVP_OPERATION_ENCRYPT), CKR_OK);
 }
 END_TEST
 
@@ -222,6 +323,8 @@ int main(void)
     tcase_add_test(messages, an_iv_of_the_application_is_used_here_and_refused_by_the_hsm);
     tcase_add_test(messages, bad_message_parameters_are_refused);
     tcase_add_test(messages, message_and_plain_functions_do_not_mix);
+    tcase_add_loop_test(messages, a_message_in_parts_is_the_message, 0, KVP_ARRAY_LEN(gcm_keys));
+    tcase_add_test(messages, parts_have_their_place);
     suite_add_tcase(suite, messages);
     tcase_add_checked_fixture(dual, fake_setup, fake_teardown);
     tcase_add_test(dual, plaintext_is_digested_and_encrypted_and_back);

@@ -137,7 +137,7 @@ void kvp_test_principal(kvp_test_vault *vault, const char *name, const char *rol
     const char *roles[] = { found->id, NULL };
     ck_assert_int_eq(kvp_principal_make(name, &principal, secret, NULL), KVP_OK);
     ck_assert_int_eq(kvp_store_principal_add(vault->daemon.store, &vault->daemon.vault, &principal,
-                                             roles, "/", NULL),
+                                             roles, "/", NULL, 0, NULL),
                      KVP_OK);
     issue_token(vault, principal.client_id, ret_token);
 }
@@ -156,6 +156,7 @@ kvp_exchange *kvp_test_request(kvp_test_vault *vault, const char *method, const 
     if (token)
         ex->authorization = kvp_asprintf("Bearer %s", token);
     snprintf(ex->peer, sizeof(ex->peer), "127.0.0.1");
+    ex->body.max = kvp_exchange_body_limit(ex);
     if (body)
         ck_assert_int_eq(kvp_buf_append_str(&ex->body, body), KVP_OK);
     kvp_exchange_run(ex);

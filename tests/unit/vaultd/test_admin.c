@@ -9,12 +9,16 @@
 #include "vaultd/admin.h"
 #include "vaultd/datadir.h"
 #include "vaultd/files.h"
+#include "vaultd/store_internal.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static kvp_test_vault vault;
 static char output[16384];
@@ -86,8 +90,8 @@ START_TEST(a_vault_is_added_used_and_removed)
     ck_assert_ptr_nonnull(strstr(output, "url = https://second.localhost"));
     ck_assert_ptr_nonnull(strstr(output, "administrator = administrator"));
     must("vault list");
-    ck_assert_ptr_nonnull(strstr(output, "dev\tvault\t0\tdefault\n"));
-    ck_assert_ptr_nonnull(strstr(output, "second\tmanaged-hsm\t0\t\n"));
+    ck_assert_ptr_nonnull(strstr(output, "dev\tvault\t0\tdefault\t"));
+    ck_assert_ptr_nonnull(strstr(output, "second\tmanaged-hsm\t0\t\t"));
     must("key create k --vault second --crv P-384");
     ck_assert_ptr_nonnull(strstr(output, "\"EC-HSM\""));
     must("role list --vault second");
@@ -224,6 +228,123 @@ START_TEST(a_principal_without_a_secret_shows_none)
 }
 END_TEST
 
+START_TEST(a_principal_is_added_with_all_its_credentials_or_not_at_all)
+{
+    kvp_store_conn *conn = NULL;
+    char line[400], pem[300];
+    kvp_principal found;
+
+    snprintf(pem, sizeof(pem), "%s/issuer.pem", vault.dir);
+    EVP_PKEY *pkey = EVP_RSA_gen(2048);
+    FILE *f = fopen(pem, "w");
+    ck_assert_int_eq(PEM_write_PUBKEY(f, pkey), 1);
+    fclose(f);
+    EVP_PKEY_free(pkey);
+    snprintf(line, sizeof(line),
+             "principal add app --role Reader --issuer https://i.example --subject s --keys %s",
+             pem);
+    /* The last of its rows cannot be written. */
+    ck_assert_int_eq(kvp_store_begin(vault.daemon.store, &conn, NULL), KVP_OK);
+    ck_assert_int_eq(sqlite3_exec(conn->db,
+                                  "CREATE TRIGGER full BEFORE INSERT ON credentials BEGIN"
+                                  " SELECT RAISE(ABORT, 'disk full'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(kvp_store_end(vault.daemon.store, KVP_OK, NULL), KVP_OK);
+    refused(line, KVP_ERR_IO, "disk full");
+    ck_assert_ptr_null(strstr(output, "client_secret"));
+    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, "app", &found, NULL),
+                     KVP_ERR_NOT_FOUND);
+    must("role assignments");
+    ck_assert_ptr_null(strstr(output, "Key Vault Reader"));
+
+    ck_assert_int_eq(kvp_store_begin(vault.daemon.store, &conn, NULL), KVP_OK);
+    ck_assert_int_eq(sqlite3_exec(conn->db, "DROP TRIGGER full", NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(kvp_store_end(vault.daemon.store, KVP_OK, NULL), KVP_OK);
+    must(line);
+    ck_assert_ptr_nonnull(strstr(output, "client_secret"));
+    ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, "app", &found, NULL), KVP_OK);
+}
+END_TEST
+
+/* `audit show --follow`, whose output goes to a pipe until its reader goes away. */
+typedef struct follower {
+    pthread_t thread;
+    FILE *out, *in;
+    kvp_status status;
+} follower;
+
+static void *follow(void *arg)
+{
+    follower *f = arg;
+    char data[300];
+    char *words[] = { (char *)(uintptr_t) "keyvaultd", data, (char *)(uintptr_t) "audit",
+                      (char *)(uintptr_t) "show", (char *)(uintptr_t) "--follow" };
+    kvp_options options;
+
+    snprintf(data, sizeof(data), "--data=%s", vault.dir);
+    f->status = kvp_options_parse(KVP_ARRAY_LEN(words), words, &options, NULL);
+    if (f->status == KVP_OK)
+        f->status = kvp_admin_run(&options, f->out, NULL);
+    return NULL;
+}
+
+/* The next line of the follower's output contains @text. */
+static void expect_line(follower *f, const char *text)
+{
+    char got[4096];
+
+    ck_assert_ptr_nonnull(fgets(got, sizeof(got), f->in));
+    ck_assert_msg(strstr(got, text) != NULL, "%s: %s", text, got);
+}
+
+static void append(const char *name, const char *text)
+{
+    FILE *log = fopen(kvp_test_path(vault.dir, name), "a");
+
+    ck_assert_ptr_nonnull(log);
+    fputs(text, log);
+    ck_assert_int_eq(fclose(log), 0);
+}
+
+START_TEST(audit_follows_the_log_over_its_rotation)
+{
+    char old[300], moved[300];
+    int ends[2];
+    follower f = { .status = KVP_OK };
+
+    signal(SIGPIPE, SIG_IGN);
+    ck_assert_int_eq(mkdir(kvp_test_path(vault.dir, "log"), 0700), 0);
+    append("log/" KVP_USAGE_LOG_EVENTS, "one\ntwo\n");
+    ck_assert_int_eq(pipe(ends), 0);
+    f.in = fdopen(ends[0], "r");
+    f.out = fdopen(ends[1], "w");
+    ck_assert_int_eq(pthread_create(&f.thread, NULL, follow, &f), 0);
+    expect_line(&f, "one");
+    expect_line(&f, "two");
+    append("log/" KVP_USAGE_LOG_EVENTS, "three\n");
+    expect_line(&f, "three");
+    /* Moved away; the daemon writes to the old file until it is told, then to a new one. */
+    snprintf(old, sizeof(old), "%s/log/" KVP_USAGE_LOG_EVENTS, vault.dir);
+    snprintf(moved, sizeof(moved), "%s/log/" KVP_USAGE_LOG_EVENTS ".1", vault.dir);
+    ck_assert_int_eq(rename(old, moved), 0);
+    append("log/" KVP_USAGE_LOG_EVENTS ".1", "four\n");
+    expect_line(&f, "four");
+    append("log/" KVP_USAGE_LOG_EVENTS ".1", "five\n");
+    append("log/" KVP_USAGE_LOG_EVENTS, "six\n");
+    expect_line(&f, "five");
+    expect_line(&f, "six");
+    append("log/" KVP_USAGE_LOG_EVENTS, "seven\n");
+    expect_line(&f, "seven");
+    /* It ends with its reader. */
+    fclose(f.in);
+    append("log/" KVP_USAGE_LOG_EVENTS, "eight\n");
+    pthread_join(f.thread, NULL);
+    ck_assert_int_eq(f.status, KVP_ERR_IO);
+    fclose(f.out);
+}
+END_TEST
+
 START_TEST(each_sub_command_has_its_help)
 {
     const kvp_admin_command *command = &kvp_admin_commands[_i];
@@ -258,6 +379,8 @@ int main(void)
     tcase_add_test(tcase, secrets_are_set_from_files);
     tcase_add_test(tcase, what_is_done_here_is_in_the_usage_log);
     tcase_add_test(tcase, a_principal_without_a_secret_shows_none);
+    tcase_add_test(tcase, a_principal_is_added_with_all_its_credentials_or_not_at_all);
+    tcase_add_test(tcase, audit_follows_the_log_over_its_rotation);
     suite_add_tcase(suite, tcase);
     tcase_add_loop_test(table, each_sub_command_has_its_help, 0, (int)kvp_admin_command_count);
     suite_add_tcase(suite, table);

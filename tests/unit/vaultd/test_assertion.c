@@ -74,9 +74,9 @@ static void open_vault(long from, long until)
 
     kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
     ck_assert_int_eq(kvp_principal_make("app", &app, secret, NULL), KVP_OK);
-    ck_assert_int_eq(
-        kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &app, roles, "/", NULL),
-        KVP_OK);
+    ck_assert_int_eq(kvp_store_principal_add(vault.daemon.store, &vault.daemon.vault, &app, roles,
+                                             "/", NULL, 0, NULL),
+                     KVP_OK);
     ck_assert_int_eq(kvp_store_principal_find(vault.daemon.store, app.client_id, &app, NULL),
                      KVP_OK);
     rsa = EVP_RSA_gen(2048);

@@ -2,7 +2,7 @@
 /* Certificates from elsewhere over exchanges: merged, imported; issuers and contacts. */
 #include "config.h"
 
-#include "support.h"
+#include "certificates.h"
 
 #include "base/alloc.h"
 #include "vaultd/certificate_doc.h"
@@ -13,54 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EC_SELF                                                                                    \
-    "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"Self\"},"                  \
-    "\"x509_props\":{\"subject\":\"CN=x\"}}}"
-#define EC_UNKNOWN                                                                                 \
-    "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"Unknown\"},"               \
-    "\"x509_props\":{\"subject\":\"CN=x\"}}}"
-#define BASE "https://127.0.0.1:8443"
-
-static kvp_test_vault vault;
-
-static void setup_vault(void)
-{
-    kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
-}
-
-static void teardown(void)
-{
-    kvp_test_vault_close(&vault);
-}
-
-static json_t *get(const char *path)
-{
-    return kvp_test_call(&vault, "GET", path, NULL, 200);
-}
-
-static json_t *post(const char *path, const char *body, int status)
-{
-    return kvp_test_call(&vault, "POST", path, body, status);
-}
-
-static void create(const char *name, const char *body)
-{
-    char path[200];
-
-    snprintf(path, sizeof(path), "/certificates/%s/create", name);
-    json_decref(post(path, body, 202));
-}
-
-static void decode(const char *text, kvp_buf *ret)
-{
-    ck_assert_int_eq(kvp_x509_unbase64(text, strlen(text), ret), KVP_OK);
-}
-
 /* --- merged --------------------------------------------------------------------------------------
  */
 
 /* A certificate for the request of @name, signed by somebody else, as base64 in a new string. */
-static char *sign_request(const char *name)
+static char *certify(const char *name)
 {
     char path[200];
     kvp_buf csr = KVP_BUF_INIT(0), text = KVP_BUF_INIT(0);
@@ -69,8 +26,6 @@ static char *sign_request(const char *name)
     snprintf(path, sizeof(path), "/certificates/%s/pending", name);
     json_t *operation = get(path);
     ck_assert_str_eq(kvp_test_text(operation, "status"), "inProgress");
-    ck_assert_str_eq(kvp_test_text(operation, "status_details"),
-                     "Pending certificate created. Please Perform Merge to complete the request.");
     decode(kvp_test_text(operation, "csr"), &csr);
     json_decref(operation);
     ck_assert_int_eq(kvp_engine_generate_ec(kvp_engine_curve_find("P-256"), &ca, NULL), KVP_OK);
@@ -96,6 +51,19 @@ static char *sign_request(const char *name)
     kvp_buf_clear(&text);
     kvp_buf_clear(&csr);
     return copy;
+}
+
+/* The same of a request that waits for just that. */
+static char *sign_request(const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof(path), "/certificates/%s/pending", name);
+    json_t *operation = get(path);
+    ck_assert_str_eq(kvp_test_text(operation, "status_details"),
+                     "Pending certificate created. Please Perform Merge to complete the request.");
+    json_decref(operation);
+    return certify(name);
 }
 
 START_TEST(a_request_waits_for_its_certificate_over_a_restart)
@@ -274,6 +242,22 @@ START_TEST(what_was_begun_before_a_restart_is_issued_after_it)
 }
 END_TEST
 
+START_TEST(a_policy_that_changes_meanwhile_does_not_change_the_key)
+{
+    vault.daemon.certificate_delay_s = DELAY;
+    create("c", EC_SELF);
+    json_decref(kvp_test_call(&vault, "PATCH", "/certificates/c/policy",
+                              "{\"key_props\":{\"kty\":\"RSA\",\"key_size\":2048},"
+                              "\"x509_props\":{\"subject\":\"CN=later\"}}",
+                              200));
+    issue_due(kvp_ident_now() + DELAY);
+    json_t *key = get("/keys/c");
+    ck_assert_str_eq(kvp_test_text(key, "key.kty"), "EC");
+    ck_assert_str_eq(kvp_test_text(key, "key.crv"), "P-256");
+    json_decref(key);
+}
+END_TEST
+
 START_TEST(a_cancelled_or_deleted_certificate_is_not_issued)
 {
     vault.daemon.certificate_delay_s = DELAY;
@@ -286,6 +270,11 @@ START_TEST(a_cancelled_or_deleted_certificate_is_not_issued)
     ck_assert_str_eq(kvp_test_text(told, "status"), "inProgress");
     ck_assert(json_is_true(kvp_test_at(told, "cancellation_requested")));
     json_decref(told);
+    /* Nor does anybody else's certificate come into it any more. */
+    char *cert = certify("c");
+    json_decref(kvp_test_callf(&vault, "POST", "/certificates/c/pending/merge", 404,
+                               "{\"x5c\":[\"%s\"]}", cert));
+    kvp_free(cert);
     issue_due(kvp_ident_now() + DELAY);
     check_operation("c", "cancelled");
     json_decref(kvp_test_call(&vault, "GET", "/keys/c", NULL, 404));
@@ -500,6 +489,7 @@ static void add_all(TCase *t)
     tcase_add_test(t, an_operation_can_be_cancelled_and_deleted);
     tcase_add_test(t, a_self_signed_certificate_takes_as_long_as_the_daemon_was_told);
     tcase_add_test(t, what_was_begun_before_a_restart_is_issued_after_it);
+    tcase_add_test(t, a_policy_that_changes_meanwhile_does_not_change_the_key);
     tcase_add_test(t, a_cancelled_or_deleted_certificate_is_not_issued);
     tcase_add_test(t, a_request_can_be_had_alone_in_its_own_form);
     tcase_add_loop_test(t, a_pfx_is_read_as_pem_since_2025, 0, (int)KVP_ARRAY_LEN(pem_rows));

@@ -267,6 +267,9 @@ START_TEST(the_command_line_is_checked)
         { "keyvaultd", "--data", "d", "--kind", "safe", NULL },
         { "keyvaultd", "--data", "d", "--token-lifetime", "0", NULL },
         { "keyvaultd", "--data", "d", "--token-lifetime", "1h", NULL },
+        { "keyvaultd", "--data", "d", "--certificate-delay", "-1", NULL },
+        { "keyvaultd", "--data", "d", "--certificate-delay", "86401", NULL },
+        { "keyvaultd", "--data", "d", "--certificate-delay", "", NULL },
         { "keyvaultd", "--data", "d", "--nonsense", NULL },
     };
     char *argv[6];
@@ -283,8 +286,18 @@ END_TEST
 
 START_TEST(the_command_line_is_understood)
 {
-    static const char *const words[] = { "keyvaultd", "principal", "add", "me",     "--role",
-                                         "Reader",    "--data",    "d",   "--role", "Crypto User" };
+    static const char *const words[] = { "keyvaultd",
+                                         "principal",
+                                         "add",
+                                         "me",
+                                         "--role",
+                                         "Reader",
+                                         "--data",
+                                         "d",
+                                         "--role",
+                                         "Crypto User",
+                                         "--certificate-delay",
+                                         "5" };
     char *argv[KVP_ARRAY_LEN(words)];
     kvp_options options;
 
@@ -295,6 +308,7 @@ START_TEST(the_command_line_is_understood)
     ck_assert_str_eq(options.data, "d");
     ck_assert_str_eq(options.listen, "127.0.0.1:8443");
     ck_assert_int_eq(options.token_lifetime_s, 3599);
+    ck_assert_int_eq(options.certificate_delay_s, 5);
     ck_assert_uint_eq(options.role_count, 2);
     ck_assert_int_eq(options.word_count, 3);
     ck_assert_str_eq(options.words[2], "me");
@@ -405,7 +419,7 @@ int main(void)
     tcase_add_loop_test(parsing, a_new_address_replaces_only_the_address, 0,
                         (int)KVP_ARRAY_LEN(retargets));
     tcase_add_loop_test(parsing, addresses_are_parsed, 0, 13);
-    tcase_add_loop_test(parsing, the_command_line_is_checked, 0, 6);
+    tcase_add_loop_test(parsing, the_command_line_is_checked, 0, 9);
     tcase_add_test(parsing, the_command_line_is_understood);
     suite_add_tcase(suite, files);
     suite_add_tcase(suite, parsing);

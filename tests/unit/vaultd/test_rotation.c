@@ -9,7 +9,9 @@
 #include "vaultd/duration.h"
 #include "vaultd/keeper.h"
 #include "vaultd/key_rotation.h"
+#include "vaultd/store_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -220,6 +222,87 @@ START_TEST(rotation_before_expiry_follows_the_key_and_disabled_keys_stay)
 }
 END_TEST
 
+/* Change the sealed halves of all keys of a vault, as a failing disk would. */
+static void spoil_material(const char *name)
+{
+    kvp_store_conn *conn = NULL;
+    char sql[200];
+
+    snprintf(sql, sizeof(sql),
+             "UPDATE key_versions SET sealed = x'00' WHERE key IN (SELECT k.id FROM keys k"
+             " JOIN vaults v ON v.id = k.vault WHERE v.name = '%s')",
+             name);
+    ck_assert_int_eq(kvp_store_begin(vault.daemon.store, &conn, NULL), KVP_OK);
+    ck_assert_int_eq(sqlite3_exec(conn->db, sql, NULL, NULL, NULL), SQLITE_OK);
+    ck_assert_int_eq(kvp_store_end(vault.daemon.store, KVP_OK, NULL), KVP_OK);
+}
+
+/* The last line of the usage log that is of @operation. */
+static json_t *last_record(const char *operation)
+{
+    char *log = kvp_test_read(kvp_test_path(vault.dir, KVP_USAGE_LOG_EVENTS)), *save = NULL;
+    json_t *last = NULL;
+
+    for (char *line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        json_t *record = json_loads(line, 0, NULL);
+        ck_assert_ptr_nonnull(record);
+        if (strcmp(kvp_test_text(record, "operationName"), operation) == 0) {
+            json_decref(last);
+            last = json_incref(record);
+        }
+        json_decref(record);
+    }
+    kvp_free(log);
+    ck_assert_msg(last != NULL, "no %s in the usage log", operation);
+    return last;
+}
+
+START_TEST(a_rotation_by_policy_is_in_the_usage_log)
+{
+    char output[512];
+
+    ck_assert_int_eq(kvp_test_admin(&vault, "vault add second", output, sizeof(output), NULL),
+                     KVP_OK);
+    make_key("{\"kty\":\"EC\"}");
+    json_decref(
+        put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P30D") "]}", 200));
+    ck_assert_uint_eq(rotate_at(kvp_clock_wall_us() / 1000000 + 31 * DAY), 1);
+    json_t *record = last_record("KeyRotateIfDue");
+    json_t *key = kvp_test_call(&vault, "GET", "/keys/k", NULL, 200);
+    ck_assert_str_eq(kvp_test_text(record, "properties.id"), kvp_test_text(key, "key.kid"));
+    ck_assert_str_eq(kvp_test_text(record, "resultSignature"), "OK");
+    ck_assert_str_eq(kvp_test_text(record, "callerIpAddress"), "local");
+    ck_assert_int_eq(json_integer_value(kvp_test_at(record, "properties.httpStatusCode")), 200);
+    ck_assert_ptr_nonnull(strstr(kvp_test_text(record, "resourceId"), "/VAULTS/dev"));
+    json_decref(record);
+    json_decref(key);
+
+    /* In another vault, where the key cannot be read. */
+    kvp_vault_info first = vault.daemon.vault;
+    ck_assert_int_eq(kvp_store_vault_find(vault.daemon.store, "second", &vault.daemon.vault, NULL),
+                     KVP_OK);
+    make_key("{\"kty\":\"EC\"}");
+    json_decref(
+        put_policy("{\"lifetimeActions\":[" ACTION("Rotate", "timeAfterCreate", "P30D") "]}", 200));
+    vault.daemon.vault = first;
+    spoil_material("second");
+    kvp_key_cache_empty(vault.daemon.cache);
+    size_t rotated = 99;
+    kvp_error error = { .status = KVP_OK };
+    ck_assert_int_ne(kvp_keys_rotate_due(&vault.daemon, kvp_clock_wall_us() / 1000000 + 31 * DAY,
+                                         &rotated, &error),
+                     KVP_OK);
+    ck_assert_uint_eq(rotated, 0);
+    record = last_record("KeyRotateIfDue");
+    ck_assert_int_eq(json_integer_value(kvp_test_at(record, "properties.httpStatusCode")), 500);
+    ck_assert_ptr_nonnull(
+        strstr(kvp_test_text(record, "properties.id"), "https://second.localhost:"));
+    ck_assert_ptr_nonnull(strstr(kvp_test_text(record, "resourceId"), "/VAULTS/second"));
+    ck_assert_ptr_nonnull(strstr(kvp_test_text(record, "resultDescription"), error.message));
+    json_decref(record);
+}
+END_TEST
+
 START_TEST(the_keeper_rotates_by_itself)
 {
     kvp_keeper *keeper = NULL;
@@ -251,6 +334,7 @@ int main(void)
                         (int)KVP_ARRAY_LEN(wrong_policies));
     tcase_add_test(standard, a_key_is_rotated_when_its_time_comes_and_not_before);
     tcase_add_test(standard, rotation_before_expiry_follows_the_key_and_disabled_keys_stay);
+    tcase_add_test(standard, a_rotation_by_policy_is_in_the_usage_log);
     tcase_add_test(standard, the_keeper_rotates_by_itself);
     tcase_add_test(hsm, an_hsm_has_policies_of_its_own_form);
     suite_add_tcase(suite, pure);

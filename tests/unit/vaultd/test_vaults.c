@@ -5,8 +5,10 @@
 #include "support.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "vaultd/datadir.h"
 #include "vaultd/roles.h"
+#include "vaultd/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +191,48 @@ START_TEST(a_certificate_is_made_anew_for_a_name_it_lacks)
 }
 END_TEST
 
+/* The certificate that a client gets at @days from @start. */
+static void certificate_at(kvp_tls *tls, int64_t start, int days, kvp_buf *ret)
+{
+    gnutls_pcert_st *chain = NULL;
+    gnutls_privkey_t key = NULL;
+
+    kvp_clock_freeze(1000, (start + (int64_t)days * 86400) * 1000000);
+    ck_assert(kvp_tls_choose(tls, "", &chain, &key));
+    ck_assert_int_eq(kvp_buf_set(ret, chain->cert.data, chain->cert.size), KVP_OK);
+}
+
+START_TEST(a_certificate_that_nears_its_end_is_made_anew_while_the_daemon_runs)
+{
+    kvp_datadir dir = { vault.dir, -1 };
+    kvp_buf first = KVP_BUF_INIT(0), later = KVP_BUF_INIT(0), last = KVP_BUF_INIT(0);
+    int64_t start = kvp_clock_wall_us() / 1000000;
+    kvp_tls *tls = NULL;
+
+    ck_assert_int_eq(kvp_tls_open(&dir, &vault.daemon, &tls, NULL), KVP_OK);
+    certificate_at(tls, start, 0, &first);
+    certificate_at(tls, start, 794, &later); /* of 825 days, renewed 30 before */
+    ck_assert_mem_eq(first.data, later.data, first.len);
+    certificate_at(tls, start, 796, &later);
+    ck_assert(later.len != first.len || memcmp(first.data, later.data, first.len) != 0);
+    certificate_at(tls, start, 797, &last);
+    ck_assert_mem_eq(last.data, later.data, last.len);
+    /* It is on disk, for the next start. */
+    char *pem = kvp_test_read(kvp_test_path(vault.dir, KVP_DATADIR_SERVER));
+    kvp_buf text = KVP_BUF_INIT(0);
+    ck_assert_int_eq(kvp_buf_append_str(&text, pem), KVP_OK);
+    ck_assert_int_ge(kvp_cert_renewal(&text), start + (796 + 794) * 86400);
+    ck_assert_int_eq(kvp_cert_renewal(&first), 0); /* no PEM */
+    kvp_clock_freeze(-1, -1);
+    kvp_tls_close(tls);
+    kvp_buf_clear(&text);
+    kvp_free(pem);
+    kvp_buf_clear(&first);
+    kvp_buf_clear(&later);
+    kvp_buf_clear(&last);
+}
+END_TEST
+
 START_TEST(scopes_cover_what_lies_below_them)
 {
     static const struct {
@@ -225,6 +269,7 @@ int main(void)
     tcase_add_test(with, a_removed_vault_takes_all_it_held_along);
     tcase_add_test(with, the_default_vault_stays_and_names_are_given_once);
     tcase_add_test(with, a_certificate_is_made_anew_for_a_name_it_lacks);
+    tcase_add_test(with, a_certificate_that_nears_its_end_is_made_anew_while_the_daemon_runs);
     suite_add_tcase(suite, with);
     tcase_add_test(without, scopes_cover_what_lies_below_them);
     suite_add_tcase(suite, without);

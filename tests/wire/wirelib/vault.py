@@ -13,7 +13,7 @@ from pathlib import Path
 
 API = "7.4"
 # Seconds that a certificate takes, so that what recordings say of one in progress can be seen.
-CERTIFICATE_DELAY = "2"
+CERTIFICATE_DELAY = "3"
 
 
 class VaultError(Exception):
