@@ -6,8 +6,9 @@ build_packages="autoconf automake libtool make gcc libc6-dev pkg-config ca-certi
     libp11-kit-dev libssl-dev libcurl4-openssl-dev libjansson-dev libinih-dev
     libsqlite3-dev libmicrohttpd-dev libgnutls28-dev"
 story_packages="opensc openssl"
-test_packages="check clang libclang-rt-14-dev binutils xz-utils valgrind libjemalloc2 curl procps softhsm2 python3
-    python3-msal python3-isodate python3-requests python3-typing-extensions"
+test_packages="check clang libclang-rt-14-dev binutils xz-utils valgrind libjemalloc2 curl procps softhsm2
+    python3 python3-msal python3-isodate python3-requests python3-typing-extensions
+    python3-cryptography-vectors gnutls-bin libnss3-tools openjdk-17-jre-headless"
 
 # npm_packages: what npm takes; nothing where it came with a nodejs that is not Debian's.
 npm_packages() {

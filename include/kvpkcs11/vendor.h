@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Vendor attributes of libkvpkcs11 that an application may ask for. All are read-only. */
+/* Vendor attributes of libkvpkcs11 that an application may ask for. Read-only, where nothing else is
+ * said. */
 #ifndef KVPKCS11_VENDOR_H
 #define KVPKCS11_VENDOR_H
 
@@ -14,5 +15,9 @@
 #define CKA_KVP_VERSION (KVP_VENDOR_BASE + 3)
 /** UTF-8, no NUL: what the vault says a data object's value is, `text/plain`. */
 #define CKA_KVP_CONTENT_TYPE (KVP_VENDOR_BASE + 4)
+
+/** CK_BBOOL: the vault lets the object be used. C_SetAttributeValue can change it; what is disabled
+ *  is not found any more, and can be enabled by those who still have its handle. */
+#define CKA_KVP_ENABLED (KVP_VENDOR_BASE + 5)
 
 #endif

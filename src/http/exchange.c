@@ -15,7 +15,7 @@
 
 static size_t on_body(char *data, size_t size, size_t count, void *user)
 {
-    kvp_exchange *exchange = user;
+    kvp_http_exchange *exchange = user;
     kvp_status st = kvp_buf_append(&exchange->response->body, data, size * count);
 
     if (st == KVP_OK)
@@ -26,7 +26,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *user)
 
 static size_t on_header(char *data, size_t size, size_t count, void *user)
 {
-    kvp_exchange *exchange = user;
+    kvp_http_exchange *exchange = user;
 
     kvp_response_header(exchange, data, size * count);
     return exchange->failed == KVP_OK ? size * count : 0;
@@ -42,7 +42,7 @@ static bool clean(const char *s)
     return true;
 }
 
-static kvp_status add_line(kvp_exchange *exchange, const char *line)
+static kvp_status add_line(kvp_http_exchange *exchange, const char *line)
 {
     struct curl_slist *list = curl_slist_append(exchange->headers, line);
 
@@ -52,7 +52,7 @@ static kvp_status add_line(kvp_exchange *exchange, const char *line)
     return KVP_OK;
 }
 
-static kvp_status add_header(kvp_exchange *exchange, const kvp_http_header *header)
+static kvp_status add_header(kvp_http_exchange *exchange, const kvp_http_header *header)
 {
     kvp_buf line = KVP_BUF_INIT_SECRET(0);
     kvp_status st;
@@ -68,7 +68,7 @@ static kvp_status add_header(kvp_exchange *exchange, const kvp_http_header *head
     return st;
 }
 
-static void wipe_headers(kvp_exchange *exchange)
+static void wipe_headers(kvp_http_exchange *exchange)
 {
     for (struct curl_slist *node = exchange->headers; node; node = node->next)
         kvp_wipe(node->data, strlen(node->data));
@@ -76,7 +76,7 @@ static void wipe_headers(kvp_exchange *exchange)
     exchange->headers = NULL;
 }
 
-static kvp_status set_headers(kvp_exchange *exchange, const kvp_http_request *request)
+static kvp_status set_headers(kvp_http_exchange *exchange, const kvp_http_request *request)
 {
     /* No `Expect: 100-continue`: it costs a round trip, and some servers do not know it. */
     kvp_status st = add_line(exchange, "Expect:");
@@ -136,16 +136,16 @@ static CURLcode set_times(CURL *easy, const kvp_http *http, int64_t deadline_ms)
     return rc;
 }
 
-kvp_status kvp_exchange_begin(kvp_exchange *exchange, CURL *easy, const kvp_http *http,
-                              const kvp_http_request *request, const kvp_url *url,
-                              int64_t deadline_ms, kvp_http_response *response)
+kvp_status kvp_http_exchange_begin(kvp_http_exchange *exchange, CURL *easy, const kvp_http *http,
+                                   const kvp_http_request *request, const kvp_url *url,
+                                   int64_t deadline_ms, kvp_http_response *response)
 {
     /* A proxy cannot reach our loopback, and instance metadata must not pass through one. */
     const char *no_proxy = request->no_proxy || kvp_url_is_loopback(url) ? "*" : NULL;
     CURLcode rc;
     kvp_status st;
 
-    *exchange = (kvp_exchange){ .response = response, .failed = KVP_OK };
+    *exchange = (kvp_http_exchange){ .response = response, .failed = KVP_OK };
     kvp_http_response_reset(response);
     response->body.max = request->max_response ? request->max_response : MAX_RESPONSE_DEFAULT;
     st = set_headers(exchange, request);
@@ -241,7 +241,7 @@ static kvp_outcome network_failed(CURL *easy, CURLcode result, const char *peer,
     }
 }
 
-static kvp_outcome failed(const kvp_exchange *exchange, CURL *easy, CURLcode result,
+static kvp_outcome failed(const kvp_http_exchange *exchange, CURL *easy, CURLcode result,
                           const kvp_url *url, const char *error_text, kvp_error *reterr)
 {
     char peer[280], text[CURL_ERROR_SIZE];
@@ -298,9 +298,9 @@ static kvp_outcome failed(const kvp_exchange *exchange, CURL *easy, CURLcode res
     }
 }
 
-kvp_outcome kvp_exchange_end(kvp_exchange *exchange, CURL *easy, CURLcode result,
-                             const kvp_url *url, const char *error_text, kvp_status *ret_status,
-                             kvp_error *reterr)
+kvp_outcome kvp_http_exchange_end(kvp_http_exchange *exchange, CURL *easy, CURLcode result,
+                                  const kvp_url *url, const char *error_text,
+                                  kvp_status *ret_status, kvp_error *reterr)
 {
     kvp_error error = { .status = KVP_OK };
     kvp_outcome outcome;

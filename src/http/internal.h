@@ -152,28 +152,28 @@ typedef enum kvp_outcome {
 } kvp_outcome;
 
 /** A request on its way through libcurl. */
-typedef struct kvp_exchange {
+typedef struct kvp_http_exchange {
     kvp_http_response *response;
     struct curl_slist *headers;
     size_t max_response;
     kvp_status failed; /**< why a callback stopped the transfer */
-} kvp_exchange;
+} kvp_http_exchange;
 
 /**
  * Fill @easy with @request; KVP_ERR_NO_MEMORY, KVP_ERR_INVALID. The caller is in KVP_CURL_SCOPE.
  */
-kvp_status kvp_exchange_begin(kvp_exchange *exchange, CURL *easy, const kvp_http *http,
-                              const kvp_http_request *request, const kvp_url *url,
-                              int64_t deadline_ms, kvp_http_response *response);
+kvp_status kvp_http_exchange_begin(kvp_http_exchange *exchange, CURL *easy, const kvp_http *http,
+                                   const kvp_http_request *request, const kvp_url *url,
+                                   int64_t deadline_ms, kvp_http_response *response);
 /** Take what came; detach @easy from all that is the caller's; wipe the headers. */
-kvp_outcome kvp_exchange_end(kvp_exchange *exchange, CURL *easy, CURLcode result,
-                             const kvp_url *url, const char *error_text, kvp_status *ret_status,
-                             kvp_error *reterr);
+kvp_outcome kvp_http_exchange_end(kvp_http_exchange *exchange, CURL *easy, CURLcode result,
+                                  const kvp_url *url, const char *error_text,
+                                  kvp_status *ret_status, kvp_error *reterr);
 /** Forget the last answer, not the number of attempts. */
 void kvp_http_response_reset(kvp_http_response *response);
 
 /** One header line (response.c). */
-void kvp_response_header(kvp_exchange *exchange, const char *line, size_t len);
+void kvp_response_header(kvp_http_exchange *exchange, const char *line, size_t len);
 
 /* ---- trying again (retry.c) ---- */
 typedef struct kvp_retry {

@@ -19,7 +19,7 @@ typedef struct transfer {
     state state;
     CURL *easy;
     struct curl_slist *addresses; /**< of the host */
-    kvp_exchange exchange;
+    kvp_http_exchange exchange;
     kvp_http_response response;
     kvp_retry retry;
     const char *text;
@@ -84,8 +84,8 @@ static kvp_status prepare(run *r, transfer *t, kvp_error *error)
         st = kvp_resolve(r->http, &t->url, &t->addresses, &until, &slow, error);
     if (st != KVP_OK)
         return st;
-    st = kvp_exchange_begin(&t->exchange, t->easy, r->http, &request, &t->url, r->deadline_ms,
-                            &t->response);
+    st = kvp_http_exchange_begin(&t->exchange, t->easy, r->http, &request, &t->url, r->deadline_ms,
+                                 &t->response);
     if (st != KVP_OK)
         kvp_error_set(error, st, "a request to %s cannot be made", t->url.host);
     return st;
@@ -97,7 +97,8 @@ static kvp_outcome end(transfer *t, CURLcode result, kvp_status *ret_status, kvp
     curl_easy_setopt(t->easy, CURLOPT_RESOLVE, NULL);
     curl_slist_free_all(t->addresses);
     t->addresses = NULL;
-    return kvp_exchange_end(&t->exchange, t->easy, result, &t->url, t->error, ret_status, error);
+    return kvp_http_exchange_end(&t->exchange, t->easy, result, &t->url, t->error, ret_status,
+                                 error);
 }
 
 static void start(run *r, transfer *t)

@@ -82,17 +82,17 @@ static void set_retry_after(kvp_http_response *response, const char *value, prec
         response->retry_after_ms = pause;
 }
 
-static void take_content_type(kvp_exchange *x, const char *value)
+static void take_content_type(kvp_http_exchange *x, const char *value)
 {
     kvp_copy_printable(x->response->content_type, sizeof(x->response->content_type), value);
 }
 
-static void take_request_id(kvp_exchange *x, const char *value)
+static void take_request_id(kvp_http_exchange *x, const char *value)
 {
     kvp_copy_printable(x->response->request_id, sizeof(x->response->request_id), value);
 }
 
-static void take_challenge(kvp_exchange *x, const char *value)
+static void take_challenge(kvp_http_exchange *x, const char *value)
 {
     char *old = x->response->www_authenticate;
     char *joined = old ? kvp_asprintf("%s, %s", old, value) : kvp_strdup(value);
@@ -105,7 +105,7 @@ static void take_challenge(kvp_exchange *x, const char *value)
     x->response->www_authenticate = joined;
 }
 
-static void take_location(kvp_exchange *x, const char *value)
+static void take_location(kvp_http_exchange *x, const char *value)
 {
     char *copy = kvp_strdup(value);
 
@@ -117,19 +117,19 @@ static void take_location(kvp_exchange *x, const char *value)
     x->response->location = copy;
 }
 
-static void take_retry_ms(kvp_exchange *x, const char *value)
+static void take_retry_ms(kvp_http_exchange *x, const char *value)
 {
     set_retry_after(x->response, value, MILLISECONDS);
 }
 
-static void take_retry(kvp_exchange *x, const char *value)
+static void take_retry(kvp_http_exchange *x, const char *value)
 {
     set_retry_after(x->response, value, SECONDS);
 }
 
 static const struct {
     const char *name;
-    void (*take)(kvp_exchange *exchange, const char *value);
+    void (*take)(kvp_http_exchange *exchange, const char *value);
 } wanted[] = {
     { "Content-Type", take_content_type },  { "x-ms-request-id", take_request_id },
     { "WWW-Authenticate", take_challenge }, { "Location", take_location },
@@ -137,7 +137,7 @@ static const struct {
     { "Retry-After", take_retry },
 };
 
-void kvp_response_header(kvp_exchange *exchange, const char *line, size_t len)
+void kvp_response_header(kvp_http_exchange *exchange, const char *line, size_t len)
 {
     const char *colon = memchr(line, ':', len);
     size_t name_len;

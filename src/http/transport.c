@@ -43,13 +43,13 @@ static kvp_outcome exchange_on(kvp_http *http, kvp_conn *conn, const kvp_http_re
                                kvp_status *ret_status, bool *ret_broken, kvp_error *reterr)
 {
     KVP_CURL_SCOPE;
-    kvp_exchange exchange;
+    kvp_http_exchange exchange;
     kvp_outcome outcome;
     CURLcode rc;
 
     conn->error[0] = '\0';
     *ret_status =
-        kvp_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
+        kvp_http_exchange_begin(&exchange, conn->easy, http, request, url, deadline_ms, response);
     if (*ret_status != KVP_OK) {
         kvp_error_set(reterr, *ret_status, "a request to %s cannot be made", url->host);
         return KVP_OUTCOME_FATAL;
@@ -58,7 +58,8 @@ static kvp_outcome exchange_on(kvp_http *http, kvp_conn *conn, const kvp_http_re
     if (rc == CURLE_OK)
         rc = curl_easy_perform(conn->easy);
     curl_easy_setopt(conn->easy, CURLOPT_RESOLVE, NULL);
-    outcome = kvp_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
+    outcome =
+        kvp_http_exchange_end(&exchange, conn->easy, rc, url, conn->error, ret_status, reterr);
     *ret_broken = rc != CURLE_OK;
     return outcome;
 }

@@ -29,6 +29,7 @@
 #define KVP_IS_PUBLIC_OR_SECRET (KVP_IS_PUBLIC | KVP_IS_SECRET)
 #define KVP_IS_PRIVATE_OR_SECRET (KVP_IS_PRIVATE | KVP_IS_SECRET)
 #define KVP_IS_NO_DATA (KVP_IS_ANY & ~KVP_IS_DATA)
+#define KVP_IS_STORED (KVP_IS_KEY | KVP_IS_CERTIFICATE | KVP_IS_DATA)
 #define KVP_IS_VERSIONED (KVP_IS_KEY | KVP_IS_CERTIFICATE)
 
 const kvp_attribute_row kvp_attribute_rows[] = {
@@ -85,7 +86,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, 0, NONE, kvp_get_mechanisms),
 
     /* public and private keys (§4.8, §4.9) */
-    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_key_subject),
+    ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_subject),
     ROW(CKA_PUBLIC_KEY_INFO, BYTES, PUBLIC_OR_PRIVATE, 0, NONE, kvp_get_public_key_info),
     ROW(CKA_ENCRYPT, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
     ROW(CKA_VERIFY, BOOL, PUBLIC_OR_SECRET, GIVE | MODIFY, FALSE, kvp_get_usage),
@@ -136,6 +137,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_KVP_KEY_ID, TEXT, DATA, VENDOR | LISTED, NONE, kvp_get_vendor),
     ROW(CKA_KVP_HSM, BOOL, KEY, VENDOR, NONE, kvp_get_vendor),
     ROW(CKA_KVP_VERSION, TEXT, VERSIONED, VENDOR, NONE, kvp_get_vendor),
+    ROW(CKA_KVP_ENABLED, BOOL, STORED, VENDOR | LISTED | MODIFY, NONE, kvp_get_vendor),
     ROW(CKA_KVP_CONTENT_TYPE, TEXT, DATA, VENDOR | LISTED, NONE, kvp_get_vendor),
 };
 const size_t kvp_attribute_row_count = KVP_ARRAY_LEN(kvp_attribute_rows);

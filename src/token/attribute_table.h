@@ -153,7 +153,7 @@ kvp_status kvp_get_label(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *
 kvp_status kvp_get_unique_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_key_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_local(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_gen_mechanism(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
@@ -169,7 +169,6 @@ kvp_status kvp_get_public_key_info(const kvp_view *view, CK_ATTRIBUTE_TYPE type,
 kvp_status kvp_get_value_len(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);
 
 /* ---- getters of certificates and data (attribute_certificate.c) ---- */
 kvp_status kvp_get_certificate_type(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret);

@@ -78,10 +78,12 @@ kvp_status kvp_get_private(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf
     return put_bool(kvp_slot_needs_login(view->slot), ret);
 }
 
-/* The key of a certificate follows the certificate; the service refuses to change or delete it. */
+/* The key of a certificate follows the certificate; the service refuses to change or delete it. An
+ * issuer is no entry of its own. */
 static bool can_change(const kvp_view *view)
 {
-    return !view->slot->config->read_only && view->key && !view->key->managed;
+    const kvp_entry *entry = entry_of(view);
+    return !view->slot->config->read_only && entry && !entry->managed;
 }
 
 kvp_status kvp_get_modifiable(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -171,6 +173,23 @@ kvp_status kvp_get_id(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret
     if (entry)
         return kvp_entry_object_id(entry, view->superseded && entry->version[0], ret);
     return view->cert ? kvp_issuer_id(view->cert, ret) : KVP_ERR_NOT_FOUND;
+}
+
+/* What the application gave the key stands in a tag; else that of the certificate of the key's
+ * version, where it has been read. */
+kvp_status kvp_get_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
+{
+    (void)type;
+    const kvp_entry *entry = entry_of(view);
+    const char *tag = entry ? kvp_entry_tag(entry, KVP_TAG_SUBJECT) : NULL;
+    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
+    if (tag) {
+        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
+        /* A tag that is no base64url is somebody's mistake: as if there were none. */
+        if (st != KVP_ERR_PARSE)
+            return st;
+    }
+    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }
 
 kvp_status kvp_get_date(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
@@ -385,6 +404,8 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
         return KVP_ERR_NOT_FOUND;
     const char *content_type = NULL;
     switch (type) {
+    case CKA_KVP_ENABLED:
+        return put_bool(entry->attributes.enabled, ret);
     case CKA_KVP_KEY_ID:
         return kvp_buf_append_str(ret, entry->id);
     case CKA_KVP_VERSION:
@@ -395,18 +416,4 @@ kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf 
     default:
         return view->key ? put_bool(view->key->hsm, ret) : KVP_ERR_NOT_FOUND;
     }
-}
-
-/* The one that was set, else that of the certificate of the key's version, where it has been read. */
-kvp_status kvp_get_key_subject(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)
-{
-    (void)type;
-    const char *tag = view->entry ? kvp_entry_tag(view->entry, KVP_TAG_SUBJECT) : NULL;
-    if (tag && tag[0]) {
-        kvp_status st = kvp_base64url_decode(tag, strlen(tag), ret);
-        if (st != KVP_ERR_PARSE)
-            return st; /* else somebody's mistake: as if there were none */
-    }
-    const kvp_buf *subject = view->document ? atomic_load(&view->document->subject) : NULL;
-    return subject ? kvp_buf_append(ret, subject->data, subject->len) : KVP_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Session objects: public keys, secret keys and data that live in the module's memory until their
+ * Session objects: public keys, secret keys, certificates and data that live in the module's memory until their
  * session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects are made by the vault (generate.c).
  */
 #include "base/alloc.h"
@@ -19,12 +19,15 @@ CK_RV kvp_session_may_write(const kvp_session *session)
 }
 
 CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attribute_set *set,
-                             kvp_key *key, CK_OBJECT_HANDLE *ret)
+                             kvp_key *key, kvp_cert *cert, CK_OBJECT_HANDLE *ret)
 {
     kvp_object_store *store = session->slot->objects;
     kvp_document *document = kvp_document_new(key, true);
-    if (!document)
+    if (!document) {
+        kvp_cert_free(cert);
         return CKR_HOST_MEMORY;
+    }
+    document->cert = cert;
     document->set = *set;
     *set = (kvp_attribute_set){ 0 };
     kvp_record *record = kvp_record_new(store, KVP_RECORD_SESSION, NULL, document);
@@ -123,12 +126,31 @@ static kvp_status fill_set(kvp_attribute_set *set, CK_OBJECT_CLASS cls, unsigned
 
 /* ---- profiles ---- */
 
-/* What is claimed must hold for every configuration: the baseline does. */
+static bool always(const kvp_slot *slot)
+{
+    (void)slot;
+    return true;
+}
+
+/* Certificates are there, and are found and read without a login; a Managed HSM has none. */
+static bool has_public_certificates(const kvp_slot *slot)
+{
+    return slot->config->certificates && !slot->config->managed_hsm && !kvp_slot_needs_login(slot);
+}
+
+/*
+ * What is claimed must hold (PKCS#11 Profiles v3.1 §3): a provider's functions do whatever the
+ * configuration, and so do signatures with private keys; the last is about what the token holds.
+ */
 static const struct {
     CK_PROFILE_ID id;
     const char *label;
+    bool (*met)(const kvp_slot *slot);
 } profiles[] = {
-    { CKP_BASELINE_PROVIDER, "Baseline Provider" },
+    { CKP_BASELINE_PROVIDER, "Baseline Provider", always },
+    { CKP_EXTENDED_PROVIDER, "Extended Provider", always },
+    { CKP_AUTHENTICATION_TOKEN, "Authentication Token", always },
+    { CKP_PUBLIC_CERTIFICATES_TOKEN, "Public Certificates Token", has_public_certificates },
 };
 
 static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const char *label)
@@ -155,7 +177,10 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
 {
-    for (size_t i = 0; i < KVP_ARRAY_LEN(profiles); i++) {
+    /* Each is put before the others. */
+    for (size_t i = KVP_ARRAY_LEN(profiles); i-- > 0;) {
+        if (!profiles[i].met(store->slot))
+            continue;
         kvp_record *record = profile_new(store, profiles[i].id, profiles[i].label);
         if (!record)
             return KVP_ERR_NO_MEMORY;
@@ -235,7 +260,7 @@ CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANI
     }
     if (st != KVP_OK)
         return CKR_HOST_MEMORY;
-    return kvp_session_object_new(session, CKO_SECRET_KEY, &set, NULL, ret);
+    return kvp_session_object_new(session, CKO_SECRET_KEY, &set, NULL, NULL, ret);
 }
 
 CK_RV kvp_object_create_secret(kvp_call *call, kvp_session *session, const void *value, size_t len,
@@ -280,7 +305,7 @@ CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_
         st = put_bool(&set, CKA_TOKEN, false);
     if (st != KVP_OK || !copy)
         return CKR_HOST_MEMORY;
-    return kvp_session_object_new(session, CKO_PUBLIC_KEY, &set, KVP_STEAL(copy), ret);
+    return kvp_session_object_new(session, CKO_PUBLIC_KEY, &set, KVP_STEAL(copy), NULL, ret);
 }
 
 static CK_RV create_public(kvp_session *session, CK_KEY_TYPE type, const CK_ATTRIBUTE *attrs,
@@ -305,7 +330,22 @@ static CK_RV create_data(kvp_session *session, const CK_ATTRIBUTE *attrs, CK_ULO
     KVP_CLEANUP(kvp_attribute_set_clear) kvp_attribute_set set = { 0 };
     if (fill_set(&set, CKO_DATA, KVP_IS_DATA, attrs, count) != KVP_OK)
         return CKR_HOST_MEMORY;
-    return kvp_session_object_new(session, CKO_DATA, &set, NULL, ret);
+    return kvp_session_object_new(session, CKO_DATA, &set, NULL, NULL, ret);
+}
+
+/* What the template leaves out has the standard's defaults; checksums and the like are computed. */
+static CK_RV create_certificate(kvp_session *session, kvp_template t, CK_OBJECT_HANDLE *ret)
+{
+    KVP_CLEANUP(kvp_attribute_set_clear) kvp_attribute_set set = { 0 };
+    KVP_CLEANUP(kvp_cert_freep) kvp_cert *cert = NULL;
+    CK_RV rv = check_common(session, t.attrs, t.count);
+    if (rv == CKR_OK)
+        rv = kvp_template_certificate(t, &cert);
+    if (rv != CKR_OK)
+        return rv;
+    if (fill_set(&set, CKO_CERTIFICATE, KVP_IS_CERTIFICATE, t.attrs, t.count) != KVP_OK)
+        return CKR_HOST_MEMORY;
+    return kvp_session_object_new(session, CKO_CERTIFICATE, &set, NULL, KVP_STEAL(cert), ret);
 }
 
 /* The kind that a template describes; 0 for what we cannot hold. */
@@ -313,6 +353,8 @@ static unsigned described_kind(CK_OBJECT_CLASS cls, CK_KEY_TYPE type)
 {
     if (cls == CKO_DATA)
         return KVP_IS_DATA;
+    if (cls == CKO_CERTIFICATE)
+        return KVP_IS_CERTIFICATE;
     if (cls == CKO_SECRET_KEY)
         return KVP_IS_SECRET;
     if (cls == CKO_PUBLIC_KEY && type == CKK_RSA)
@@ -333,7 +375,8 @@ static CK_RV create_token(kvp_call *call, kvp_session *session, unsigned who, CK
         return CKR_ATTRIBUTE_READ_ONLY; /* §4.4: only the security officer may say so */
     if (who & KVP_IS_KEY)
         return kvp_token_key_create(call, session, who, type, t, ret);
-    return CKR_TEMPLATE_INCONSISTENT;
+    return who & KVP_IS_CERTIFICATE ? kvp_token_certificate_create(call, session, t, ret)
+                                    : kvp_token_data_create(call, session, t, ret);
 }
 
 CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,
@@ -353,12 +396,12 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
         if (rv != CKR_OK)
             return rv;
     }
-    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE || cls == CKO_CERTIFICATE)
+    if (kvp_class_who(cls) == 0 || cls == CKO_PROFILE)
         return CKR_ATTRIBUTE_VALUE_INVALID;
     if (!token && cls == CKO_PRIVATE_KEY)
         return kvp_object_refuse(call, KVP_CALL_CREATE, "WrongPlace",
                                  "private keys live in the vault only: CKA_TOKEN must be TRUE");
-    if (cls != CKO_DATA && !kvp_template_find(attrs, count, CKA_KEY_TYPE))
+    if ((kvp_class_who(cls) & KVP_IS_KEY) && !kvp_template_find(attrs, count, CKA_KEY_TYPE))
         return CKR_TEMPLATE_INCOMPLETE;
     unsigned who = described_kind(cls, type);
     if (!who)
@@ -371,6 +414,8 @@ CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE
         return create_token(call, session, who, type, (kvp_template){ attrs, count }, ret);
     if (cls == CKO_DATA)
         return create_data(session, attrs, count, ret);
+    if (cls == CKO_CERTIFICATE)
+        return create_certificate(session, (kvp_template){ attrs, count }, ret);
     if (cls == CKO_PUBLIC_KEY)
         return create_public(session, type, attrs, count, ret);
     const CK_ATTRIBUTE *value = kvp_template_find(attrs, count, CKA_VALUE);

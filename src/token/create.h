@@ -17,11 +17,12 @@ typedef enum kvp_origin {
 } kvp_origin;
 
 /**
- * A session object of class @cls with @set (taken: emptied) and, for a public key, @key (taken).
+ * A session object of class @cls with @set (taken: emptied) and, for a public key, @key, for a
+ * certificate, @cert (both taken).
  * CKR_SESSION_HANDLE_INVALID when the session has been closed meanwhile.
  */
 CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attribute_set *set,
-                             kvp_key *key, CK_OBJECT_HANDLE *ret);
+                             kvp_key *key, kvp_cert *cert, CK_OBJECT_HANDLE *ret);
 
 /**
  * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.1 §3): they live as long as
@@ -60,6 +61,20 @@ CK_RV kvp_new_handle(kvp_record *record, CK_OBJECT_CLASS cls, CK_OBJECT_HANDLE *
 /** C_CreateObject with CKA_TOKEN = TRUE for a key (import_key.c); the template was checked. */
 CK_RV kvp_token_key_create(kvp_call *call, kvp_session *session, unsigned kind, CK_KEY_TYPE type,
                            kvp_template t, CK_OBJECT_HANDLE *ret);
+
+/* ---- certificates and data in the vault (create_entry.c); the template was checked ---- */
+CK_RV kvp_token_certificate_create(kvp_call *call, kvp_session *session, kvp_template t,
+                                   CK_OBJECT_HANDLE *ret);
+CK_RV kvp_token_data_create(kvp_call *call, kvp_session *session, kvp_template t,
+                            CK_OBJECT_HANDLE *ret);
+/** The certificate that a template holds, X.509 and of the subject that it says. */
+CK_RV kvp_template_certificate(kvp_template t, kvp_cert **ret);
+/** What a secret's value must be for these bytes: themselves (@ret_plain), or base64 of them. */
+CK_RV kvp_data_encode(const void *data, size_t len, kvp_buf *ret_text, bool *ret_plain);
+
+/* ---- changes (change_entry.c) ---- */
+/** C_SetAttributeValue for a loaded object of the vault, seen as @now; the template was checked. */
+CK_RV kvp_entry_change(kvp_call *call, kvp_object *object, const kvp_view *now, kvp_template t);
 
 /** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
  */

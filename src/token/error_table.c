@@ -107,6 +107,8 @@ const kvp_error_row kvp_error_rows[] = {
       "A vault deletes all versions of a name: search again, and destroy the newest." },
     { KVP_ERR_REFUSED, ANY_STATUS, "ManagedKey", ANY_KIND, CKR_ACTION_PROHIBITED,
       "The key belongs to a certificate: change or delete the certificate." },
+    { KVP_ERR_REFUSED, ANY_STATUS, "Issuer", ANY_KIND, CKR_ACTION_PROHIBITED,
+      "The vault keeps it with the certificate that it issued: change or delete that one." },
     { KVP_ERR_REFUSED, ANY_STATUS, "BadValue", ANY_KIND, CKR_ATTRIBUTE_VALUE_INVALID,
       "A key in a vault cannot have this value: its usage, label, id and dates can be set." },
     { KVP_ERR_REFUSED, ANY_STATUS, NULL, ANY_KIND, CKR_FUNCTION_REJECTED,

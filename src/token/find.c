@@ -294,7 +294,7 @@ static CK_RV find_listed(search *s)
     CK_RV rv = kvp_search_lists(&s->base);
     if (rv != CKR_OK && may_not_list(&s->base)) {
         kvp_error_clear(&s->base.call->error);
-        return CKR_OK;
+        rv = CKR_OK;
     }
     if (rv == CKR_OK && store->slot->config->versions_all) {
         what |= KVP_SNAPSHOT_VERSIONS;

@@ -60,6 +60,9 @@ static kvp_document *copy_session_document(const kvp_document *from)
     KVP_CLEANUP(kvp_document_freep) kvp_document *copy = kvp_document_new(key, true);
     if (!copy || kvp_attribute_set_copy(&from->set, &copy->set) != KVP_OK)
         return NULL;
+    if (from->cert &&
+        kvp_cert_parse(from->cert->der.data, from->cert->der.len, &copy->cert, NULL) != KVP_OK)
+        return NULL;
     return KVP_STEAL(copy);
 }
 
@@ -80,77 +83,14 @@ static CK_RV change_session_object(kvp_object *object, const CK_ATTRIBUTE *attrs
     return CKR_OK;
 }
 
-/* The version's bundle as it is now: a change to its tags replaces them all, so they must be fresh.
- */
-static CK_RV read_draft(kvp_call *call, kvp_vault *vault, kvp_object *object, kvp_key **ret)
+/* What follows something else in the vault, and is not ours to change by itself. */
+static CK_RV refuse_managed(kvp_call *call, const kvp_view *view)
 {
-    const kvp_key *known = kvp_object_vault_key(object);
-    call->remote = true;
-    if (kvp_vault_key_get(vault, known->name, known->version, &call->trace, ret, &call->error) !=
-        KVP_OK)
-        return kvp_call_fail(call, KVP_CALL_OBJECT);
-    return CKR_OK;
-}
-
-static CK_RV draft_changes(kvp_call *call, const kvp_view *now, kvp_key *draft,
-                           const CK_ATTRIBUTE *attrs, CK_ULONG count)
-{
-    uint32_t on = 0;
-    uint32_t off = 0;
-    kvp_draft_usage(now->cls, attrs, count, &on, &off);
-    draft->ops = (draft->ops & ~off) | on;
-    for (CK_ULONG i = 0; i < count; i++) {
-        CK_RV rv = kvp_draft_apply(&draft->entry, &attrs[i]);
-        if (rv != CKR_OK)
-            return rv;
-    }
-    kvp_view then = *now;
-    then.key = draft;
-    then.entry = &draft->entry;
-    then.document = NULL;
-    for (CK_ULONG i = 0; i < count; i++)
-        if (!kvp_attribute_matches(&then, &attrs[i]))
-            return kvp_object_refuse(call, KVP_CALL_OBJECT, "BadValue",
-                                     "the key cannot have such a value in %s",
-                                     kvp_cka_name(attrs[i].type));
-    return CKR_OK;
-}
-
-static CK_RV change_vault_key(kvp_call *call, kvp_object *object, const kvp_view *now,
-                              const CK_ATTRIBUTE *attrs, CK_ULONG count)
-{
-    kvp_vault *vault = kvp_slot_vault(call, object->record->store->slot);
-    if (!vault)
-        return kvp_call_fail(call, KVP_CALL_OBJECT);
-    KVP_CLEANUP(kvp_key_freep) kvp_key *draft = NULL;
-    CK_RV rv = read_draft(call, vault, object, &draft);
-    if (rv != CKR_OK)
-        return rv;
-    kvp_attributes before = draft->attributes;
-    uint32_t ops_before = draft->ops;
-    rv = draft_changes(call, now, draft, attrs, count);
-    if (rv != CKR_OK)
-        return rv;
-
-    kvp_key_update update = {
-        .set_ops = draft->ops != ops_before,
-        .ops = draft->ops,
-        .set_not_before = draft->attributes.not_before != before.not_before,
-        .not_before = draft->attributes.not_before,
-        .set_expires = draft->attributes.expires != before.expires,
-        .expires = draft->attributes.expires,
-        .set_tags = kvp_template_find(attrs, count, CKA_LABEL) ||
-                    kvp_template_find(attrs, count, CKA_ID),
-        .tags = draft->tags,
-        .tag_count = draft->tag_count,
-    };
-    kvp_key *changed = NULL;
-    if (kvp_vault_key_update(vault, draft->name, draft->version, &update, &call->trace, &changed,
-                             &call->error) != KVP_OK)
-        return kvp_call_fail(call, KVP_CALL_OBJECT);
-    if (kvp_record_set_changed(object->record, &changed->entry, kvp_read_time_now()) != KVP_OK)
-        return CKR_HOST_MEMORY;
-    return CKR_OK;
+    if (!view->entry)
+        return kvp_object_refuse(call, KVP_CALL_OBJECT, "Issuer",
+                                 "this certificate came with another one");
+    return kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey", "%s is the key of a certificate",
+                             view->entry->name);
 }
 
 CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle,
@@ -172,14 +112,11 @@ CK_RV kvp_object_set_attributes(kvp_call *call, kvp_session *session, CK_OBJECT_
     kvp_view view;
     kvp_object_view(object, &view);
     if (!kvp_attribute_is_true(&view, CKA_MODIFIABLE))
-        return token && view.key ? kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
-                                                     "%s is the key of a certificate",
-                                                     view.key->name)
-                                 : CKR_ACTION_PROHIBITED;
+        return token ? refuse_managed(call, &view) : CKR_ACTION_PROHIBITED;
     rv = check_changes(&view, attrs, count);
     if (rv != CKR_OK || count == 0)
         return rv;
-    return token ? change_vault_key(call, object, &view, attrs, count)
+    return token ? kvp_entry_change(call, object, &view, (kvp_template){ attrs, count })
                  : change_session_object(object, attrs, count);
 }
 
@@ -207,28 +144,58 @@ static CK_RV check_copy(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULON
     return CKR_OK;
 }
 
+/* A session object's attributes, but for empty ones, and the changes as a template of
+ * C_CreateObject: the vault judges it as it would the object itself. */
+static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view *view,
+                           const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
+{
+    KVP_CLEANUP(kvp_attribute_set_clear) kvp_attribute_set set = { 0 };
+    unsigned who = kvp_view_who(view);
+    kvp_status st = KVP_OK;
+    for (size_t i = 0; i < kvp_attribute_row_count && st == KVP_OK; i++) {
+        const kvp_attribute_row *row = &kvp_attribute_rows[i];
+        KVP_CLEANUP(kvp_buf_clear) kvp_buf value = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
+        if (!(row->who & who) || !(row->flags & KVP_ATTRIBUTE_CREATE))
+            continue;
+        const kvp_buf *stored = kvp_attribute_set_get(view->set, row->type);
+        if (stored && stored->len)
+            st = kvp_attribute_set_put(&set, row->type, stored->data, stored->len);
+        else if (!stored && row->get(view, row->type, &value) == KVP_OK)
+            st = kvp_attribute_set_put(&set, row->type, value.data, value.len);
+    }
+    for (CK_ULONG i = 0; i < count && st == KVP_OK; i++)
+        st = kvp_attribute_set_put(&set, attrs[i].type, attrs[i].pValue, attrs[i].ulValueLen);
+    KVP_CLEANUP(kvp_freep) CK_ATTRIBUTE *all = kvp_calloc(set.count + 1, sizeof(*all));
+    if (st != KVP_OK || !all)
+        return CKR_HOST_MEMORY;
+    for (size_t i = 0; i < set.count; i++)
+        all[i] = (CK_ATTRIBUTE){ set.items[i].type, set.items[i].value.data,
+                                 set.items[i].value.len };
+    CK_RV rv = kvp_object_create(call, session, all, set.count, ret);
+    call->operation = "CopyObject";
+    return rv;
+}
+
 CK_RV kvp_object_copy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle,
                       const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
 {
-    (void)call;
     KVP_CLEANUP(kvp_object_unrefp) kvp_object *object = NULL;
     CK_RV rv = kvp_object_get(session, handle, &object);
     if (rv != CKR_OK)
         return rv;
-    /* NSS and pkcs11-provider copy keys into their session, and go on with the token's key when
-     * they are told that there is no such function. */
-    if (kvp_object_is_token(object))
-        return CKR_FUNCTION_NOT_SUPPORTED;
     kvp_view view;
     kvp_object_view(object, &view);
+    /* No object of the vault is: NSS and pkcs11-provider, which copy keys into their session, then
+     * go on with the token's key. */
     if (!kvp_attribute_is_true(&view, CKA_COPYABLE))
         return CKR_ACTION_PROHIBITED;
     rv = check_copy(&view, attrs, count);
     if (rv != CKR_OK)
         return rv;
     if (kvp_template_bool(attrs, count, CKA_TOKEN, false)) {
+        call->operation = "CopyObject";
         rv = kvp_session_may_write(session);
-        return rv != CKR_OK ? rv : CKR_TEMPLATE_INCONSISTENT;
+        return rv == CKR_OK ? copy_to_token(call, session, &view, attrs, count, ret) : rv;
     }
     if (kvp_template_bool(attrs, count, CKA_PRIVATE, false) && !kvp_slot_is_open(session->slot))
         return CKR_USER_NOT_LOGGED_IN;
@@ -241,7 +208,8 @@ CK_RV kvp_object_copy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE han
         if (kvp_attribute_set_put(&copy->set, attrs[i].type, attrs[i].pValue,
                                   attrs[i].ulValueLen) != KVP_OK)
             return CKR_HOST_MEMORY;
-    return kvp_session_object_new(session, object->cls, &copy->set, KVP_STEAL(copy->key), ret);
+    return kvp_session_object_new(session, object->cls, &copy->set, KVP_STEAL(copy->key),
+                                  KVP_STEAL(copy->cert), ret);
 }
 
 /* ---- C_DestroyObject ---- */
@@ -262,21 +230,23 @@ static void destroy_session_object(kvp_object *object)
 static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *object)
 {
     kvp_record *record = object->record;
-    const kvp_key *seen = kvp_object_vault_key(object);
-    if (!seen)
+    const kvp_document *seen = kvp_record_document(record);
+    if (!seen->loaded)
         return CKR_OK; /* only listed so far: whatever is there is meant */
+    kvp_collection collection = seen->entry->collection;
     kvp_key_ref ref = { { 0 }, { 0 } };
-    if (strlen(seen->name) > KVP_NAME_MAX)
+    if (strlen(record->name) > KVP_NAME_MAX)
         return CKR_ACTION_PROHIBITED;
-    memcpy(ref.name, seen->name, strlen(seen->name));
+    memcpy(ref.name, record->name, strlen(record->name));
     kvp_record *now = NULL;
-    if (kvp_store_known(record->store, KVP_KEYS, &ref, &now) != KVP_KNOWN_PRESENT) {
+    if (kvp_store_known(record->store, collection, &ref, &now) != KVP_KNOWN_PRESENT) {
         kvp_read_time when = kvp_read_time_now();
-        kvp_key *key = NULL;
+        kvp_entry *entry = NULL;
         call->remote = true;
-        if (kvp_vault_key_get(vault, seen->name, NULL, &call->trace, &key, &call->error) != KVP_OK)
+        if (kvp_vault_get(vault, collection, record->name, NULL, &call->trace, &entry,
+                          &call->error) != KVP_OK)
             return kvp_call_fail(call, KVP_CALL_OBJECT);
-        if (kvp_store_put(record->store, &key->entry, true, when, &now) != KVP_OK)
+        if (kvp_store_put(record->store, entry, true, when, &now) != KVP_OK)
             return CKR_HOST_MEMORY;
     }
     bool same = now == record;
@@ -285,7 +255,7 @@ static CK_RV check_is_current(kvp_call *call, kvp_vault *vault, kvp_object *obje
         return CKR_OK;
     return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
                              "deleting this version of %s would delete a newer one too",
-                             seen->name);
+                             record->name);
 }
 
 static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
@@ -295,12 +265,26 @@ static CK_RV refuse_destruction(kvp_call *call, const kvp_view *view)
     if (view->cls == CKO_PUBLIC_KEY)
         return kvp_object_refuse(call, KVP_CALL_OBJECT, "PublicKey",
                                  "a public key cannot be destroyed without its private key");
-    if (view->key->managed)
-        return kvp_object_refuse(call, KVP_CALL_OBJECT, "ManagedKey",
-                                 "%s is the key of a certificate", view->key->name);
+    if (!view->entry || view->entry->managed)
+        return refuse_managed(call, view);
     return kvp_object_refuse(call, KVP_CALL_OBJECT, "NewerVersion",
                              "deleting this version of %s would delete a newer one too",
-                             view->key->name);
+                             view->entry->name);
+}
+
+/* Softly, with all versions; a certificate takes its key along. */
+static CK_RV delete_entry(kvp_call *call, kvp_vault *vault, kvp_record *record)
+{
+    kvp_collection collection = (kvp_collection)record->kind;
+    call->remote = true;
+    kvp_status st =
+        kvp_vault_delete(vault, collection, record->name, &call->trace, &call->error);
+    if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 404)) {
+        kvp_store_deleted(record->store, collection, record->name);
+        if (collection == KVP_CERTIFICATES)
+            kvp_store_deleted(record->store, KVP_KEYS, record->name);
+    }
+    return st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_OBJECT);
 }
 
 CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE handle)
@@ -330,12 +314,5 @@ CK_RV kvp_object_destroy(kvp_call *call, kvp_session *session, CK_OBJECT_HANDLE 
     if (!vault)
         return kvp_call_fail(call, KVP_CALL_OBJECT);
     rv = check_is_current(call, vault, object);
-    if (rv != CKR_OK)
-        return rv;
-    const char *name = object->record->name;
-    call->remote = true;
-    kvp_status st = kvp_vault_key_delete(vault, name, &call->trace, &call->error);
-    if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 404))
-        kvp_store_deleted(object->record->store, KVP_KEYS, name);
-    return st == KVP_OK ? CKR_OK : kvp_call_fail(call, KVP_CALL_OBJECT);
+    return rv == CKR_OK ? delete_entry(call, vault, object->record) : rv;
 }

@@ -121,6 +121,9 @@ CK_RV kvp_draft_apply(kvp_entry *draft, const CK_ATTRIBUTE *attr)
         return apply_text(draft, KVP_TAG_APPLICATION, attr);
     case CKA_OBJECT_ID:
         return apply_bytes(draft, KVP_TAG_OBJECT_ID, attr);
+    case CKA_KVP_ENABLED:
+        draft->attributes.enabled = kvp_template_bool(attr, 1, attr->type, true);
+        return CKR_OK;
     case CKA_START_DATE:
         return apply_date(attr, 0, &draft->attributes.not_before);
     case CKA_END_DATE:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on keys as objects (wire reference, section 4): make, change, delete. */
+/* Operations on keys (wire reference, section 4): read, make; the rest is as for any entry. */
 #include "vault/internal.h"
 
 kvp_status kvp_key_path(const char *name, const char *version, const char *operation, char **ret,
@@ -45,30 +45,5 @@ kvp_status kvp_vault_key_create(kvp_vault *vault, const char *name, const kvp_ke
     else
         kvp_error_set(reterr, st, "a key like that cannot be asked for");
     kvp_buf_clear(&body);
-    return st;
-}
-
-kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *version,
-                                const kvp_key_update *update, kvp_trace *trace, kvp_key **ret,
-                                kvp_error *reterr)
-{
-    kvp_buf body = KVP_BUF_INIT(0);
-    kvp_status st = kvp_jwk_format_update(update, &body);
-
-    if (st == KVP_OK)
-        st = request_key(vault, "PATCH", name, version, NULL, &body, trace, ret, reterr);
-    else
-        kvp_error_set(reterr, st, "a change like that cannot be asked for");
-    kvp_buf_clear(&body);
-    return st;
-}
-
-kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *trace,
-                                kvp_error *reterr)
-{
-    kvp_key *key = NULL;
-    kvp_status st = request_key(vault, "DELETE", name, NULL, NULL, NULL, trace, &key, reterr);
-
-    kvp_key_free(key);
     return st;
 }

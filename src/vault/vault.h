@@ -96,12 +96,6 @@ kvp_status kvp_vault_key_get(kvp_vault *vault, const char *name, const char *ver
                              kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
 kvp_status kvp_vault_key_create(kvp_vault *vault, const char *name, const kvp_key_create *create,
                                 kvp_trace *trace, kvp_key **ret, kvp_error *reterr);
-kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *version,
-                                const kvp_key_update *update, kvp_trace *trace, kvp_key **ret,
-                                kvp_error *reterr);
-/** Soft delete of the name with all its versions. */
-kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *trace,
-                                kvp_error *reterr);
 
 /* ---- algorithms: a row each in algorithm_table.c ---- */
 typedef enum kvp_alg {

@@ -47,12 +47,14 @@ static kvp_status write_blob(kvp_exchange *ex, kvp_object_kind kind, const json_
 
 void kvp_backup_answer(kvp_exchange *ex, kvp_object_kind kind, json_t *document)
 {
-    kvp_buf blob = KVP_BUF_INIT(0);
+    kvp_buf blob = KVP_BUF_INIT(KVP_BACKUP_MAX);
     kvp_error error = { .status = KVP_OK };
 
     if (!document)
         kvp_refuse(ex, KVP_REFUSE_INTERNAL);
-    else if (write_blob(ex, kind, document, &blob, &error) != KVP_OK)
+    else if (write_blob(ex, kind, document, &blob, &error) == KVP_ERR_TOO_LARGE)
+        kvp_refuse(ex, KVP_REFUSE_BACKUP_SIZE);
+    else if (error.status != KVP_OK)
         kvp_exchange_failed(ex, &error);
     else
         kvp_exchange_reply_take(

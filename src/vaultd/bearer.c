@@ -55,35 +55,60 @@ static bool challenge(kvp_exchange *ex, kvp_refusal why, const char *found)
     return false;
 }
 
-bool kvp_exchange_authenticate(kvp_exchange *ex)
+/* Whose token came with the request. KVP_ERR_INVALID: none did; otherwise as kvp_store_token_find.
+ */
+static kvp_status find_token(const kvp_exchange *ex, kvp_grant *ret_grant, kvp_error *reterr)
 {
     static const char scheme[] = "Bearer ";
-    kvp_error error = { .status = KVP_OK };
     uint8_t digest[32];
     char head[sizeof(scheme)];
 
     if (!ex->authorization || strlen(ex->authorization) < sizeof(scheme) ||
         strlen(ex->authorization) > TOKEN_MAX)
-        return challenge(ex, KVP_REFUSE_NO_TOKEN, "");
+        return kvp_error_set(reterr, KVP_ERR_INVALID, "no token");
     memcpy(head, ex->authorization, sizeof(scheme) - 1);
     head[sizeof(scheme) - 1] = '\0';
     if (kvp_ident_casecmp(head, scheme) != 0)
-        return challenge(ex, KVP_REFUSE_NO_TOKEN, "");
+        return kvp_error_set(reterr, KVP_ERR_INVALID, "no token");
     const char *token = ex->authorization + sizeof(scheme) - 1;
     token += strspn(token, " ");
-    if (kvp_ident_digest(token, digest) != KVP_OK) {
-        kvp_refuse(ex, KVP_REFUSE_INTERNAL);
-        return false;
-    }
-    kvp_status status =
-        kvp_store_token_find(ex->daemon->store, digest, &ex->daemon->vault, &ex->grant, &error);
+    if (kvp_ident_digest(token, digest) != KVP_OK)
+        return kvp_error_set(reterr, KVP_ERR_CRYPTO, "the digest of a token");
+    return kvp_store_token_find(ex->daemon->store, digest, &ex->daemon->vault, ret_grant, reterr);
+}
+
+static bool is_expired(const kvp_grant *grant)
+{
+    return grant->expires_ms <= kvp_clock_wall_us() / 1000;
+}
+
+size_t kvp_exchange_body_limit(const kvp_exchange *ex)
+{
+    static const char end[] = "/restore";
+    size_t len = strcspn(ex->target, "?");
+    kvp_grant grant;
+
+    if (strcmp(ex->method, "POST") != 0 || len < sizeof(end) ||
+        memcmp(ex->target + len - (sizeof(end) - 1), end, sizeof(end) - 1) != 0 ||
+        find_token(ex, &grant, NULL) != KVP_OK || is_expired(&grant))
+        return KVP_EXCHANGE_BODY_MAX;
+    return KVP_EXCHANGE_RESTORE_MAX;
+}
+
+bool kvp_exchange_authenticate(kvp_exchange *ex)
+{
+    kvp_error error = { .status = KVP_OK };
+    kvp_status status = find_token(ex, &ex->grant, &error);
+
+    if (status == KVP_ERR_INVALID)
+        return challenge(ex, KVP_REFUSE_NO_TOKEN, "");
     if (status == KVP_ERR_NOT_FOUND)
         return challenge(ex, KVP_REFUSE_UNKNOWN_TOKEN, "");
     if (status != KVP_OK) {
         kvp_exchange_failed(ex, &error);
         return false;
     }
-    if (ex->grant.expires_ms <= kvp_clock_wall_us() / 1000)
+    if (is_expired(&ex->grant))
         return challenge(ex, KVP_REFUSE_EXPIRED_TOKEN, "");
     if (!kvp_daemon_owns_audience(ex->daemon, ex->grant.audience))
         return challenge(ex, KVP_REFUSE_AUDIENCE, ex->grant.audience);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define CACHED_KEYS 4096
+#define IDLE_TIMEOUT_S 120
 
 struct kvp_service {
     kvp_datadir dir;
@@ -79,14 +80,15 @@ static kvp_status open_log(kvp_service *service, kvp_error *reterr)
     return status;
 }
 
-static kvp_status start_front(kvp_service *service, kvp_error *reterr)
+static kvp_status start_front(kvp_service *service, unsigned idle_timeout_s, kvp_error *reterr)
 {
     kvp_status status = kvp_tls_open(&service->dir, &service->daemon, &service->tls, reterr);
 
     if (status == KVP_OK) {
         int fd = service->listener.fd;
         service->listener.fd = -1;
-        status = kvp_front_start(&service->daemon, fd, service->tls, &service->front, reterr);
+        status = kvp_front_start(&service->daemon, fd, service->tls, idle_timeout_s,
+                                 &service->front, reterr);
     }
     return status;
 }
@@ -161,7 +163,8 @@ kvp_status kvp_service_start(const kvp_options *options, kvp_service **ret_servi
         status = kvp_store_setting_put(service->daemon.store, &service->daemon.vault,
                                        KVP_SETTING_URL, service->base_url, reterr);
     if (status == KVP_OK)
-        status = start_front(service, reterr);
+        status = start_front(
+            service, options->idle_timeout_s ? options->idle_timeout_s : IDLE_TIMEOUT_S, reterr);
     if (status == KVP_OK)
         status = kvp_keeper_start(&service->daemon,
                                   options->certificate_delay_s > 0 ? KVP_KEEPER_QUICK_MS

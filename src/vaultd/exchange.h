@@ -19,6 +19,9 @@
 #include <stdbool.h>
 
 #define KVP_EXCHANGE_BODY_MAX ((size_t)512 * 1024) /**< bytes of a request body */
+#define KVP_BACKUP_MAX ((size_t)8 * 1024 * 1024)   /**< bytes of a backup, before its base64url */
+/** A body that brings a backup back is longer, and taken from those only who have a token. */
+#define KVP_EXCHANGE_RESTORE_MAX (KVP_BACKUP_MAX / 3 * 4 + 4096)
 #define KVP_EXCHANGE_SEGMENTS 6                    /**< of the longest path */
 #define KVP_EXCHANGE_HEADERS 24
 #define KVP_HOSTS_MAX 6
@@ -158,7 +161,7 @@ bool kvp_member_string(kvp_exchange *ex, const json_t *object, const char *name,
 bool kvp_member_integer(kvp_exchange *ex, const json_t *object, const char *name, bool required,
                         json_int_t *ret);
 bool kvp_member_boolean(kvp_exchange *ex, const json_t *object, const char *name, bool *ret);
-/** base64url; @ret is a buffer of the caller's. */
+/** base64url; @ret is a buffer of the caller's, empty after a refusal. */
 bool kvp_member_bytes(kvp_exchange *ex, const json_t *object, const char *name, bool required,
                       kvp_buf *ret);
 /** Borrowed; NULL when absent. */
@@ -180,6 +183,8 @@ extern const size_t kvp_api_version_count;
 /* bearer.c */
 /** Check the token; true, or a 401 with its challenge. */
 bool kvp_exchange_authenticate(kvp_exchange *ex);
+/** How long the body may be, judged by what came before it: method, target and authorization. */
+size_t kvp_exchange_body_limit(const kvp_exchange *ex);
 /** The audience a token for this host must be for: `https://HOST`, or its parent domain. */
 void kvp_exchange_resource(const char *host, char *dst, size_t size);
 /** Whether @audience is that of one of our hosts. */

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
-#define IDLE_TIMEOUT_S 120
 #define HEADERS_MAX ((size_t)32 * 1024)
 #define THREAD_STACK ((size_t)1024 * 1024)
 #define DISCARD_MAX ((size_t)8 * 1024 * 1024) /* of a body that is too large anyway */
@@ -33,6 +32,7 @@
 struct kvp_front {
     const kvp_daemon *daemon;
     struct MHD_Daemon *http;
+    unsigned idle_timeout_s;
     int listen_fd; /* -1 once libmicrohttpd closes it by itself */
     int running;   /* requests between their first line and the end of their answer; atomic */
     bool stopping; /* atomic */
@@ -91,8 +91,10 @@ static gnutls_session_t session_of(struct MHD_Connection *connection)
  * Send what was corked as one record. The library writes header and body of a TLS answer apart,
  * which wakes the client twice; corked, they are gathered until here.
  */
-static void flush_answer(struct MHD_Connection *connection)
+static void flush_answer(const kvp_front *front, struct MHD_Connection *connection)
 {
+    int wait_ms = front->idle_timeout_s * 1000 < FLUSH_WAIT_MS ? (int)front->idle_timeout_s * 1000
+                                                               : FLUSH_WAIT_MS;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     gnutls_session_t session = session_of(connection);
@@ -102,7 +104,7 @@ static void flush_answer(struct MHD_Connection *connection)
         return;
     while (gnutls_record_uncork(session, 0) == GNUTLS_E_AGAIN) {
         struct pollfd writable = { info->connect_fd, POLLOUT, 0 };
-        if (poll(&writable, 1, FLUSH_WAIT_MS) <= 0) {
+        if (poll(&writable, 1, wait_ms) <= 0) {
             shutdown(info->connect_fd, SHUT_RDWR);
             return;
         }
@@ -118,7 +120,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
     kvp_front *front = cls;
 
     if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        flush_answer(connection);
+        flush_answer(front, connection);
     visit_free(*req_cls);
     *req_cls = NULL;
     __atomic_sub_fetch(&front->running, 1, __ATOMIC_ACQ_REL);
@@ -176,9 +178,12 @@ static bool begin(visit *v, struct MHD_Connection *connection, const char *metho
     const char *length =
         MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     v->announced = length ? strtoull(length, NULL, 10) : 0;
-    ex->body_too_large = v->announced > KVP_EXCHANGE_BODY_MAX;
     v->begun = true;
-    return ex->method != NULL;
+    if (!ex->method)
+        return false;
+    ex->body.max = kvp_exchange_body_limit(ex);
+    ex->body_too_large = v->announced > ex->body.max;
+    return true;
 }
 
 static void add_date(struct MHD_Response *response)
@@ -260,7 +265,7 @@ static enum MHD_Result receive(visit *v, const char *data, size_t *size)
         kvp_buf_clear(&ex->body);
     }
     *size = 0;
-    return v->received > DISCARD_MAX ? MHD_NO : MHD_YES;
+    return ex->body_too_large && v->received > DISCARD_MAX ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
@@ -329,14 +334,14 @@ static struct MHD_Daemon *start_http(kvp_front *front)
         flags, 0, NULL, NULL, on_request, front, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, front->listen_fd, MHD_OPTION_HTTPS_CERT_CALLBACK, on_certificate,
         MHD_OPTION_HTTPS_PRIORITIES, TLS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+        (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, front->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADERS_MAX, MHD_OPTION_THREAD_STACK_SIZE, THREAD_STACK,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, front, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, front, MHD_OPTION_END);
 }
 
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, kvp_front **ret_front,
-                           kvp_error *reterr)
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, unsigned idle_timeout_s,
+                           kvp_front **ret_front, kvp_error *reterr)
 {
     kvp_front *front = kvp_calloc(1, sizeof(*front));
 
@@ -346,6 +351,7 @@ kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, kvp_f
     }
     front->daemon = daemon;
     front->listen_fd = fd;
+    front->idle_timeout_s = idle_timeout_s;
     __atomic_store_n(&serving, tls, __ATOMIC_RELEASE);
     front->http = start_http(front);
     if (!front->http) {

@@ -13,10 +13,10 @@ typedef struct kvp_front kvp_front;
 
 /**
  * Serve @daemon (which outlives the front) on the listening socket @fd, which is taken, also on
- * failure. Returns once connections are accepted.
+ * failure. A connection on which nothing moves for @idle_timeout_s is closed. Returns once connections are accepted.
  */
-kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, kvp_front **ret_front,
-                           kvp_error *reterr);
+kvp_status kvp_front_start(const kvp_daemon *daemon, int fd, kvp_tls *tls, unsigned idle_timeout_s,
+                           kvp_front **ret_front, kvp_error *reterr);
 
 /** Accept nothing new, finish what runs (a minute at most), end all threads. Accepts NULL. */
 void kvp_front_stop(kvp_front *front);

@@ -116,6 +116,7 @@ bool kvp_member_bytes(kvp_exchange *ex, const json_t *object, const char *name, 
     if (!value)
         return ok;
     if (kvp_base64url_decode(json_string_value(value), json_string_length(value), ret) != KVP_OK) {
+        kvp_buf_clear(ret);
         kvp_refuse(ex, KVP_REFUSE_PROPERTY, name);
         return false;
     }

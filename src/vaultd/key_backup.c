@@ -20,7 +20,7 @@
 #define FORMAT 1
 #define VERSIONS_MAX 500 /* 100 are the published limit of a Managed HSM, vaults name none */
 #define PAGE 50
-#define BLOB_MAX ((size_t)8 * 1024 * 1024)
+#define BLOB_MAX KVP_BACKUP_MAX
 
 /* What a backup is bound to. */
 static void place_of(const kvp_exchange *ex, char *dst, size_t size)
@@ -169,6 +169,8 @@ void kvp_keys_backup(kvp_exchange *ex)
     if (status == KVP_OK)
         kvp_exchange_reply_take(
             ex, 200, json_pack("{s:o}", "value", kvp_json_base64url(blob.data, blob.len)));
+    else if (status == KVP_ERR_TOO_LARGE)
+        kvp_refuse(ex, KVP_REFUSE_BACKUP_SIZE);
     else
         kvp_exchange_failed(ex, &error);
     kvp_buf_clear(&blob);

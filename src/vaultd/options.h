@@ -55,6 +55,7 @@ typedef struct kvp_options {
     size_t identity_count;
     const char *hsm_module, *hsm_pin_file, *hsm_token; /**< NULL = not given */
     bool allow_faults, throttle;
+    unsigned idle_timeout_s; /**< of a connection; 0 = two minutes. No option: tests wait less */
     bool help, version;
     const char *const *words; /**< what is left: the sub-command */
     int word_count;

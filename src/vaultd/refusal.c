@@ -178,6 +178,8 @@ const kvp_refusal_row kvp_refusals[KVP_REFUSAL_COUNT] = {
                                  "A key or secret named {1} exists that is not associated with a "
                                  "certificate.",
                                  NULL, NULL, 1 },
+    [KVP_REFUSE_BACKUP_SIZE] =
+        BAD("The backup would be too large: there are too many versions of the object.", 0),
     [KVP_REFUSE_RESTORE_CONFLICT] = { 409, "Conflict", NULL,
                                       "There was a conflict restoring the {1} '{2}'. This can "
                                       "happen if either: a second {1} with "

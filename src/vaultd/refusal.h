@@ -67,6 +67,7 @@ typedef enum kvp_refusal {
     KVP_REFUSE_NOT_MANAGED,                   /**< name */
     KVP_REFUSE_BACKUP_VERSION,
     KVP_REFUSE_BACKUP_CORRUPT,
+    KVP_REFUSE_BACKUP_SIZE,
     KVP_REFUSE_RESTORE_CONFLICT, /**< `secret`, identifier */
     KVP_REFUSE_SECRET_SIZE,      /**< bytes allowed */
     KVP_REFUSE_SECRET_PFX,

@@ -84,7 +84,8 @@ void kvp_recent_free(kvp_recent *recent)
     kvp_free(recent);
 }
 
-/* A writer changes the second copy first; only when both say the same is the header whole. */
+/* A writer changes the second copy first; only when both, read the other way round, say the same
+ * is the header whole. */
 static void read_stamp(const kvp_recent *recent, kvp_stamp *ret)
 {
     const volatile uint32_t *first = recent->index;
@@ -94,10 +95,9 @@ static void read_stamp(const kvp_recent *recent, kvp_stamp *ret)
     if (!first)
         return;
     for (size_t i = 0; i < KVP_STAMP_WORDS; i++)
-        ret->words[i] = first[i];
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        ret->words[i] = __atomic_load_n(&first[i], __ATOMIC_ACQUIRE);
     for (size_t i = 0; i < KVP_STAMP_WORDS; i++)
-        second[i] = first[KVP_STAMP_WORDS + i];
+        second[i] = __atomic_load_n(&first[KVP_STAMP_WORDS + i], __ATOMIC_ACQUIRE);
     const unsigned char *initialised = (const unsigned char *)&ret->words[INITIALISED_WORD];
     ret->known = *initialised && memcmp(ret->words, second, sizeof(second)) == 0;
 }

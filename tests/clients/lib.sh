@@ -29,6 +29,11 @@ begin() {
     export KVPKCS11_CONF=$dir/vault/kvpkcs11.conf
 }
 
+# show_secrets: data objects are shown, too.
+show_secrets() {
+    sed -i 's/^\[vault:.*/&\nsecrets = yes/' "$KVPKCS11_CONF"
+}
+
 finish() {
     if [ -n "${daemon-}" ]; then
         kill "$daemon" 2>/dev/null

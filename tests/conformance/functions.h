@@ -44,6 +44,7 @@ typedef struct world {
     CK_GCM_MESSAGE_PARAMS message;
     CK_BYTE message_tag[16];
     CK_BYTE iv[16];
+    CK_BYTE saved_state[512];
     CK_OBJECT_HANDLE made[2];
     union {
         CK_BYTE bytes[1024];
@@ -101,12 +102,13 @@ typedef struct defined_function {
 } defined_function;
 extern const defined_function defined_functions[];
 extern const size_t defined_function_count;
-/** Whether functions.def says of the row that the module has nothing to offer. */
-bool function_is_none(const function_row *row);
-/** What a good call of the row answers: CKR_FUNCTION_NOT_SUPPORTED for one that is nothing. */
-CK_RV function_good(const function_row *row);
 
-/** keyvaultd (@kind), the module by C_GetInterface alone, the keys of the rows; first in main. */
+/**
+ * For programs that start no thread: end it as skipped where only those with threads are wanted
+ * ($KVP_TESTS_WITH_THREADS: a build for ThreadSanitizer). First in main.
+ */
+void conformance_without_threads(void);
+/** keyvaultd (@kind), the module by C_GetInterface alone, the keys of the rows; in main. */
 void conformance_start(const char *kind);
 /** Make what the rows read: ciphertexts and signatures; before any test is forked. */
 void functions_prepare(void);

@@ -327,6 +327,7 @@ int main(void)
     TCase *tcase = tcase_create("objects");
     const int count = (int)KVP_ARRAY_LEN(objects);
 
+    conformance_without_threads();
     conformance_start("vault");
     tcase_add_checked_fixture(tcase, world_setup, world_teardown);
     tcase_add_loop_test(tcase, each_attribute_is_as_its_row_says, 0, count);

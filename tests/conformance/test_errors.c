@@ -264,6 +264,7 @@ int main(void)
     Suite *suite = suite_create("errors");
     TCase *table = tcase_create("table"), *others = tcase_create("others");
 
+    conformance_without_threads();
     conformance_start("vault");
     shorten_timeout();
     tcase_add_checked_fixture(table, world_setup, world_teardown);

@@ -9,16 +9,27 @@
 
 static world *const w = &main_world;
 
-START_TEST(one_wrong_thing_has_its_own_code)
+static void expect(const wrong_case *c)
 {
-    const function_row *row = function_row_find(wrong_cases[_i].function);
+    const function_row *row = function_row_find(c->function);
     word v[ARGUMENTS_MAX];
 
     ck_assert(row != NULL);
     function_begin(w, row);
     function_fill(w, row, v);
-    wrong_cases[_i].spoil(v);
-    assert_row_rv(row, wrong_cases[_i].what, wrong_cases[_i].rv, row->call(v));
+    c->spoil(v);
+    assert_row_rv(row, c->what, c->rv, row->call(v));
+}
+
+START_TEST(one_wrong_thing_has_its_own_code)
+{
+    expect(&wrong_cases[_i]);
+}
+END_TEST
+
+START_TEST(one_wrong_thing_of_a_message_has_its_own_code)
+{
+    expect(&wrong_message_cases[_i]);
 }
 END_TEST
 
@@ -81,10 +92,13 @@ int main(void)
     Suite *suite = suite_create("returns");
     TCase *wrong = tcase_create("wrong"), *initialize = tcase_create("initialize");
 
+    conformance_without_threads();
     conformance_start("vault");
     tcase_add_unchecked_fixture(wrong, functions_prepare, NULL);
     tcase_add_checked_fixture(wrong, world_setup, world_teardown);
     tcase_add_loop_test(wrong, one_wrong_thing_has_its_own_code, 0, (int)wrong_case_count);
+    tcase_add_loop_test(wrong, one_wrong_thing_of_a_message_has_its_own_code, 0,
+                        (int)wrong_message_case_count);
     suite_add_tcase(suite, wrong);
     tcase_add_loop_test(initialize, initialize_takes_what_the_standard_allows, 0,
                         (int)KVP_ARRAY_LEN(initializations));

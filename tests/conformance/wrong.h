@@ -12,5 +12,8 @@ typedef struct wrong_case {
 } wrong_case;
 extern const wrong_case wrong_cases[];
 extern const size_t wrong_case_count;
+/** Those of messages, saved states and what is new in 3.2: wrong_messages.c. */
+extern const wrong_case wrong_message_cases[];
+extern const size_t wrong_message_case_count;
 
 #endif

@@ -30,6 +30,10 @@ static void extend(X509 *x509, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(extension);
 }
 
+/* They live as long as the program, where a leak checker finds them. */
+static cert made[32];
+static size_t made_count;
+
 cert cert_make(const char *name, const cert *issuer, bool ca)
 {
     static long serial = 0x00ab0000;
@@ -51,6 +55,8 @@ cert cert_make(const char *name, const cert *issuer, bool ca)
     extend(c.x509, by, NID_subject_key_identifier, "hash");
     extend(c.x509, by, NID_authority_key_identifier, "keyid:always");
     need(X509_sign(c.x509, issuer ? issuer->pkey : c.pkey, EVP_sha256()) > 0, "signing");
+    need(made_count < KVP_ARRAY_LEN(made), "keeping a certificate");
+    made[made_count++] = c;
     return c;
 }
 
@@ -145,10 +151,12 @@ void rest(const char *method, const char *path, const char *body)
 
 /* ---- the module ---- */
 
-static size_t all_before, before[8];
-static const char *const operations[8] = { "KeyGet",          "KeyList",           "CertificateGet",
-                                           "CertificateList", "SecretGet",         "SecretList",
-                                           "KeyListVersions", "SecretListVersions" };
+static const char *const operations[] = {
+    "KeyGet",          "KeyList",           "CertificateGet",    "CertificateList",
+    "SecretGet",       "SecretList",        "KeyListVersions",   "SecretListVersions",
+    "KeyUpdate",       "CertificateUpdate", "SecretUpdate",      "SecretSet",
+};
+static size_t all_before, before[KVP_ARRAY_LEN(operations)];
 
 void requests_mark(void)
 {

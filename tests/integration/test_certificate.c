@@ -231,6 +231,20 @@ START_TEST(without_certificates_there_are_none_and_no_request)
 }
 END_TEST
 
+/* Certificates can be found without login: where they are shown, and only there (PKCS#11 Profiles
+ * v3.1 §3.4). */
+START_TEST(the_profile_of_certificates_is_that_of_a_token_that_shows_them)
+{
+    CK_PROFILE_ID id = CKP_PUBLIC_CERTIFICATES_TOKEN;
+    ck_assert_uint_eq(find_by(CKO_PROFILE, CKA_PROFILE_ID, &id, sizeof(id)), 1);
+    ck_assert_uint_eq(find_class(CKO_PROFILE), 4);
+    module_configure("certificates = no\n");
+    ck_assert_uint_eq(find_by(CKO_PROFILE, CKA_PROFILE_ID, &id, sizeof(id)), 0);
+    ck_assert_uint_eq(find_class(CKO_PROFILE), 3);
+    assert_requests(NULL, 0);
+}
+END_TEST
+
 /* ---- changes ---- */
 
 START_TEST(a_renewed_certificate_is_a_new_object)
@@ -316,6 +330,7 @@ int main(void)
     tcase_add_test(tcase, contents_are_compared_in_memory_once_they_are_read);
     tcase_add_test(tcase, the_whole_token_is_one_list_of_each);
     tcase_add_test(tcase, without_certificates_there_are_none_and_no_request);
+    tcase_add_test(tcase, the_profile_of_certificates_is_that_of_a_token_that_shows_them);
     tcase_add_test(tcase, a_renewed_certificate_is_a_new_object);
     tcase_add_test(tcase, what_vanishes_between_list_and_reading_is_no_error);
     tcase_add_test(tcase, a_disabled_certificate_is_not_shown);

@@ -66,6 +66,66 @@ START_TEST(classes_of_a_managed_hsm_come_from_the_documents)
 }
 END_TEST
 
+/* AES-CBC of the same bytes, here and in the HSM. */
+static void encrypt_block(CK_OBJECT_HANDLE key, unsigned char ret[16])
+{
+    unsigned char iv[16] = { 9 };
+    unsigned char plain[16] = "sixteen letters";
+    CK_ULONG len = 16;
+    CK_MECHANISM cbc = { CKM_AES_CBC, iv, sizeof(iv) };
+    assert_rv(CKR_OK, p11->C_EncryptInit(module_session, &cbc, key));
+    assert_rv(CKR_OK, p11->C_Encrypt(module_session, plain, sizeof(plain), ret, &len));
+    ck_assert_uint_eq(len, 16);
+}
+
+START_TEST(a_secret_key_of_the_applications_works_in_the_hsm)
+{
+    static CK_BBOOL no = CK_FALSE;
+    static CK_KEY_TYPE aes = CKK_AES;
+    unsigned char value[32] = "a key of thirty-two bytes, known";
+    unsigned char here[16];
+    unsigned char there[16];
+    CK_OBJECT_HANDLE key;
+    CK_OBJECT_HANDLE session_key;
+    CK_OBJECT_HANDLE copy;
+    CK_ATTRIBUTE attrs[] = { { CKA_CLASS, &secret_class, sizeof(secret_class) },
+                             { CKA_KEY_TYPE, &aes, sizeof(aes) },
+                             { CKA_VALUE, value, sizeof(value) },
+                             { CKA_EXTRACTABLE, &no, sizeof(no) },
+                             { CKA_TOKEN, &yes, sizeof(yes) },
+                             { CKA_LABEL, (void *)(uintptr_t) "imported", 8 } };
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, attrs, 6, &key));
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, attrs, 4, &session_key));
+    encrypt_block(key, there);
+    encrypt_block(session_key, here);
+    ck_assert_mem_eq(here, there, 16);
+    ck_assert_uint_eq(module_find(module_session, CKO_SECRET_KEY, "imported"), key);
+
+    /* So does a copy of the session's key. */
+    attrs[5].pValue = (void *)(uintptr_t) "copied!!";
+    assert_rv(CKR_OK, p11->C_CopyObject(module_session, session_key, &attrs[4], 2, &copy));
+    encrypt_block(copy, there);
+    ck_assert_mem_eq(here, there, 16);
+    CK_ATTRIBUTE secret = { CKA_VALUE, value, sizeof(value) };
+    assert_rv(CKR_ATTRIBUTE_SENSITIVE,
+              p11->C_GetAttributeValue(module_session, copy, &secret, 1));
+    assert_rv(CKR_OK, p11->C_DestroyObject(module_session, copy));
+    assert_rv(CKR_OK, p11->C_DestroyObject(module_session, key));
+}
+END_TEST
+
+START_TEST(a_managed_hsm_keeps_no_data)
+{
+    static CK_OBJECT_CLASS data_class = CKO_DATA;
+    CK_OBJECT_HANDLE object;
+    CK_ATTRIBUTE attrs[] = { { CKA_CLASS, &data_class, sizeof(data_class) },
+                             { CKA_TOKEN, &yes, sizeof(yes) } };
+    size_t before = keyvaultd_requests(NULL);
+    assert_rv(CKR_TEMPLATE_INCONSISTENT, p11->C_CreateObject(module_session, attrs, 2, &object));
+    ck_assert_uint_eq(keyvaultd_requests(NULL), before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("generate_hsm");
@@ -81,6 +141,8 @@ int main(void)
     tcase_add_checked_fixture(secrets, module_setup, module_teardown);
     tcase_add_test(secrets, classes_of_a_managed_hsm_come_from_the_documents);
     tcase_add_test(secrets, an_aes_key_is_made_in_the_hsm_and_encrypts);
+    tcase_add_test(secrets, a_secret_key_of_the_applications_works_in_the_hsm);
+    tcase_add_test(secrets, a_managed_hsm_keeps_no_data);
     suite_add_tcase(suite, secrets);
     return module_run_suite(suite);
 }

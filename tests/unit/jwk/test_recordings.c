@@ -16,7 +16,7 @@
 
 #define ROOT KVP_TOP_SRCDIR "/../shared/recordings"
 
-static unsigned bundles, items, operations, errors;
+static unsigned bundles, items, operations, errors, entries;
 
 /* Some sources replaced key material by a word when they published it. */
 static bool replaced(const json_t *jwk)
@@ -65,6 +65,27 @@ static void check_page(const char *file, const json_t *body, const char *json)
     kvp_free(next);
 }
 
+/* A certificate or secret bundle, or a page of them: by the identifier that it has. */
+static void check_entry(const char *file, const char *id, const char *json)
+{
+    kvp_collection collection = strstr(id, "/certificates/") ? KVP_CERTIFICATES : KVP_SECRETS;
+    kvp_entry *entry = NULL;
+    kvp_error error = { 0 };
+
+    ck_assert_msg(kvp_jwk_parse_entry(collection, json, strlen(json), &entry, &error) == KVP_OK,
+                  "%s: %s: %s", file, error.message, json);
+    ck_assert_str_eq(entry->id, id);
+    entries++;
+    kvp_entry_free(entry);
+}
+
+static bool is_entry_id(const char *id)
+{
+    return id && (strstr(id, "/certificates/") || strstr(id, "/secrets/")) &&
+           !strstr(id, "/deleted") && !strstr(id, "/policy") && !strstr(id, "/pending") &&
+           !strstr(id, "/contacts") && !strstr(id, "/issuers");
+}
+
 static void check_exchange(const char *file, const json_t *exchange)
 {
     const char *operation = json_string_value(json_object_get(exchange, "operation"));
@@ -80,6 +101,9 @@ static void check_exchange(const char *file, const json_t *exchange)
     json = json_dumps(body, 0);
     if (json_is_object(json_object_get(body, "key")) && status < 300) {
         check_bundle(file, body, json);
+    } else if (status < 300 && is_entry_id(json_string_value(json_object_get(body, "id"))) &&
+               !(value && !json_is_string(value))) {
+        check_entry(file, json_string_value(json_object_get(body, "id")), json);
     } else if (json_is_array(value) && kid) {
         check_page(file, body, json);
     } else if (json_is_string(json_object_get(body, "kid")) && json_is_string(value) && operation &&
@@ -138,6 +162,7 @@ START_TEST(all_that_was_recorded_is_understood)
     ck_assert_uint_gt(items, 20);
     ck_assert_uint_gt(operations, 20);
     ck_assert_uint_gt(errors, 100);
+    ck_assert_uint_gt(entries, 100);
 }
 END_TEST
 

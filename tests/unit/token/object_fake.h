@@ -44,6 +44,8 @@ void fake_sleep(int64_t ms);
 void fake_fail(int http_status, unsigned count);
 /** Answer lists with 403. */
 void fake_forbid_lists(bool forbid);
+/** Only those of certificates and secrets: what an identity that uses keys meets. */
+void fake_forbid_others(bool forbid);
 
 /* What other people do to the vault. Names must live. */
 void fake_add_rsa(const char *name);

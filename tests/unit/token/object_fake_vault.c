@@ -18,7 +18,7 @@ struct kvp_vault {
     unsigned versions;
     int fail_status;
     unsigned fail_count;
-    bool no_lists;
+    bool no_lists, no_others;
 };
 static struct kvp_vault the_vault;
 kvp_vault *const fake_vault = &the_vault;
@@ -40,6 +40,11 @@ void fake_fail(int http_status, unsigned count)
 void fake_forbid_lists(bool forbid)
 {
     the_vault.no_lists = forbid;
+}
+
+void fake_forbid_others(bool forbid)
+{
+    the_vault.no_others = forbid;
 }
 
 static kvp_status http_error(kvp_error *reterr, int status, const char *code)
@@ -220,7 +225,7 @@ kvp_status kvp_vault_get(kvp_vault *vault, kvp_collection collection, const char
     kvp_key *key = NULL;
     if (collection != KVP_KEYS) {
         fake_requests.gets++;
-        return http_error(reterr, 404, "NotFound");
+        return http_error(reterr, vault->no_others ? 403 : 404, "Test");
     }
     kvp_status st = kvp_vault_key_get(vault, name, version, trace, &key, reterr);
     if (st == KVP_OK)
@@ -250,7 +255,7 @@ kvp_status kvp_vault_list(kvp_vault *vault, kvp_collection collection, kvp_trace
     fake_requests.lists++;
     if (fails(reterr, &st))
         return st;
-    if (vault->no_lists)
+    if (vault->no_lists || (vault->no_others && collection != KVP_KEYS))
         return http_error(reterr, 403, "Forbidden");
     for (size_t i = 0; i < vault->count && collection == KVP_KEYS; i++) {
         if (vault->keys[i] != lookup(vault->keys[i]->name, NULL))
@@ -355,13 +360,14 @@ kvp_status kvp_vault_key_create(kvp_vault *vault, const char *name, const kvp_ke
     return KVP_OK;
 }
 
-kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *version,
-                                const kvp_key_update *update, kvp_trace *trace, kvp_key **ret,
-                                kvp_error *reterr)
+kvp_status kvp_vault_update(kvp_vault *vault, kvp_collection collection, const char *name,
+                            const char *version, const kvp_key_update *update, kvp_trace *trace,
+                            kvp_entry **ret, kvp_error *reterr)
 {
     (void)vault;
     (void)trace;
     kvp_status st;
+    ck_assert_int_eq(collection, KVP_KEYS); /* this vault has nothing else */
     fake_requests.updates++;
     if (fails(reterr, &st))
         return st;
@@ -379,16 +385,19 @@ kvp_status kvp_vault_key_update(kvp_vault *vault, const char *name, const char *
     if (update->set_tags)
         take_tags(key, update->tags, update->tag_count);
     key->attributes.updated = now_s();
-    *ret = kvp_key_copy(key);
+    kvp_key *copy = kvp_key_copy(key);
+    ck_assert_ptr_nonnull(copy);
+    *ret = &copy->entry;
     return KVP_OK;
 }
 
-kvp_status kvp_vault_key_delete(kvp_vault *vault, const char *name, kvp_trace *trace,
-                                kvp_error *reterr)
+kvp_status kvp_vault_delete(kvp_vault *vault, kvp_collection collection, const char *name,
+                            kvp_trace *trace, kvp_error *reterr)
 {
     (void)vault;
     (void)trace;
     kvp_status st;
+    ck_assert_int_eq(collection, KVP_KEYS);
     fake_requests.deletes++;
     if (fails(reterr, &st))
         return st;
@@ -424,6 +433,29 @@ kvp_status kvp_vault_key_import(kvp_vault *vault, const char *name, const kvp_ke
         key->key_bits = 0;
     *ret = kvp_key_copy(key);
     return KVP_OK;
+}
+
+/* Of certificates and secrets it knows that it has none. */
+kvp_status kvp_vault_secret_set(kvp_vault *vault, const char *name, const kvp_secret_set *set,
+                                kvp_trace *trace, kvp_secret **ret, kvp_error *reterr)
+{
+    (void)vault, (void)name, (void)set, (void)trace, (void)ret;
+    return http_error(reterr, 501, "NotInThisTest");
+}
+
+kvp_status kvp_vault_certificate_pending(kvp_vault *vault, const char *name, kvp_trace *trace,
+                                         kvp_certificate_pending *ret, kvp_error *reterr)
+{
+    (void)vault, (void)name, (void)trace, (void)ret;
+    return http_error(reterr, 404, "PendingCertificateNotFound");
+}
+
+kvp_status kvp_vault_certificate_merge(kvp_vault *vault, const char *name,
+                                       const kvp_certificate_merge *merge, kvp_trace *trace,
+                                       kvp_certificate **ret, kvp_error *reterr)
+{
+    (void)vault, (void)name, (void)merge, (void)trace, (void)ret;
+    return http_error(reterr, 501, "NotInThisTest");
 }
 
 /* ---- what only operations call ---- */

@@ -9,6 +9,9 @@
 #include "token/template.h"
 
 #include <check.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +26,8 @@ static CK_BBOOL no = CK_FALSE;
 #define EC (KVP_IS_PUBLIC_EC | KVP_IS_PRIVATE_EC)
 #define PAIR (KVP_IS_PUBLIC | KVP_IS_PRIVATE)
 #define KEYS (PAIR | KVP_IS_SECRET)
-#define OURS (KEYS | KVP_IS_DATA)
+#define CERTIFICATE KVP_IS_CERTIFICATE
+#define OURS (KEYS | KVP_IS_DATA | CERTIFICATE)
 
 /*
  * One letter a function. Creation, generation, unwrapping: r required, o optional, x the token's to
@@ -47,6 +51,24 @@ static const struct rule {
     { CKA_APPLICATION, KVP_IS_DATA, 'o', 'x', 'x', 'y', 'y' },
     { CKA_OBJECT_ID, KVP_IS_DATA, 'o', 'x', 'x', 'y', 'y' },
     { CKA_VALUE, KVP_IS_DATA, 'o', 'x', 'x', 'y', 'y' },
+
+    { CKA_CERTIFICATE_TYPE, CERTIFICATE, 'r', 'x', 'x', 'n', 'n' },
+    { CKA_TRUSTED, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_CERTIFICATE_CATEGORY, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_CHECK_VALUE, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_START_DATE, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_END_DATE, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_PUBLIC_KEY_INFO, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_SUBJECT, CERTIFICATE, 'r', 'x', 'x', 'n', 'n' },
+    { CKA_ID, CERTIFICATE, 'o', 'x', 'x', 'y', 'y' },
+    { CKA_ISSUER, CERTIFICATE, 'o', 'x', 'x', 'y', 'y' },
+    { CKA_SERIAL_NUMBER, CERTIFICATE, 'o', 'x', 'x', 'y', 'y' },
+    { CKA_VALUE, CERTIFICATE, 'r', 'x', 'x', 'n', 'n' },
+    { CKA_URL, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_HASH_OF_SUBJECT_PUBLIC_KEY, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_HASH_OF_ISSUER_PUBLIC_KEY, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_JAVA_MIDP_SECURITY_DOMAIN, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
+    { CKA_NAME_HASH_ALGORITHM, CERTIFICATE, 'o', 'x', 'x', 'n', 'n' },
 
     { CKA_KEY_TYPE, KEYS, 'r', 'o', 'o', 'n', 'n' },
     { CKA_ID, KEYS, 'o', 'o', 'o', 'y', 'y' },
@@ -119,15 +141,16 @@ static void put(attrs *t, CK_ATTRIBUTE_TYPE type, const void *value, CK_ULONG le
 
 static void put_class(attrs *t, unsigned who)
 {
-    static CK_OBJECT_CLASS data = CKO_DATA, pub = CKO_PUBLIC_KEY, priv = CKO_PRIVATE_KEY,
+    static CK_OBJECT_CLASS certificate = CKO_CERTIFICATE, data = CKO_DATA, pub = CKO_PUBLIC_KEY, priv = CKO_PRIVATE_KEY,
                            secret = CKO_SECRET_KEY;
     static CK_KEY_TYPE rsa = CKK_RSA, ec = CKK_EC, aes = CKK_AES;
     CK_OBJECT_CLASS *cls = who & KVP_IS_DATA      ? &data
+                           : who & CERTIFICATE    ? &certificate
                            : who & KVP_IS_PUBLIC  ? &pub
                            : who & KVP_IS_PRIVATE ? &priv
                                                   : &secret;
     put(t, CKA_CLASS, cls, sizeof(*cls));
-    if (!(who & KVP_IS_DATA))
+    if (who & KEYS)
         put(t, CKA_KEY_TYPE, who & EC ? &ec : who & KVP_IS_SECRET ? &aes : &rsa, sizeof(rsa));
 }
 
@@ -141,11 +164,38 @@ static const uint8_t base_point[] = {
     0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5
 };
 static uint8_t modulus[256];
+static unsigned char *certificate_der, *subject_der;
+static int certificate_len, subject_len;
+
+static void make_certificate(void)
+{
+    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    X509 *x509 = X509_new();
+    X509_NAME *name = X509_get_subject_name(x509);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"x", -1, -1, 0);
+    X509_set_issuer_name(x509, name);
+    ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x509), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x509), 86400);
+    X509_set_pubkey(x509, pkey);
+    if (X509_sign(x509, pkey, EVP_sha256()) <= 0)
+        abort();
+    certificate_len = i2d_X509(x509, &certificate_der);
+    subject_len = i2d_X509_NAME(name, &subject_der);
+    X509_free(x509);
+    EVP_PKEY_free(pkey);
+}
 
 static attrs creation(unsigned who)
 {
+    static CK_CERTIFICATE_TYPE x509 = CKC_X_509;
     attrs t = { .count = 0 };
     put_class(&t, who);
+    if (who & CERTIFICATE) {
+        put(&t, CKA_CERTIFICATE_TYPE, &x509, sizeof(x509));
+        put(&t, CKA_VALUE, certificate_der, (CK_ULONG)certificate_len);
+        put(&t, CKA_SUBJECT, subject_der, (CK_ULONG)subject_len);
+    }
     if (who & KVP_IS_PRIVATE)
         put(&t, CKA_TOKEN, &yes, sizeof(yes));
     if (who & KVP_IS_SECRET)
@@ -261,13 +311,13 @@ static const struct function {
     attrs (*base)(unsigned who);
     CK_RV (*run)(unsigned who, const attrs *t);
     size_t letter;
-    unsigned kinds[6];
+    unsigned kinds[7];
     bool has_subject;
     CK_RV other_kind; /* for an attribute of another kind of object */
 } functions[] = {
     { "C_CreateObject", creation, run_create, offsetof(struct rule, create),
       { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC,
-        KVP_IS_SECRET },
+        KVP_IS_SECRET, CERTIFICATE },
       false, CKR_TEMPLATE_INCONSISTENT },
     { "C_GenerateKey(Pair)", generation, run_generate, offsetof(struct rule, generate),
       { KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC,
@@ -277,10 +327,10 @@ static const struct function {
       false, CKR_TEMPLATE_INCONSISTENT },
     { "C_SetAttributeValue", nothing, run_change, offsetof(struct rule, change),
       { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC,
-        KVP_IS_SECRET },
+        KVP_IS_SECRET, CERTIFICATE },
       true, CKR_ATTRIBUTE_TYPE_INVALID },
     { "C_CopyObject", nothing, run_copy, offsetof(struct rule, copy),
-      { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_SECRET }, true,
+      { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_SECRET, CERTIFICATE }, true,
       CKR_TEMPLATE_INCONSISTENT },
 };
 
@@ -300,7 +350,7 @@ static CK_ATTRIBUTE sample(CK_ATTRIBUTE_TYPE type, unsigned who)
     if (!row)
         row = kvp_attribute_row_find(type, KVP_IS_ANY);
     attrs one = { .count = 0 };
-    if (type == CKA_CLASS || (type == CKA_KEY_TYPE && !(who & KVP_IS_DATA))) {
+    if (type == CKA_CLASS || (type == CKA_KEY_TYPE && (who & KEYS))) {
         put_class(&one, who);
         return *kvp_template_find(one.at, one.count, type);
     }
@@ -434,7 +484,7 @@ static void walk_required(const point *p)
 START_TEST(every_row_has_its_rule)
 {
     const kvp_attribute_row *row = &kvp_attribute_rows[_i];
-    for (unsigned bit = 1; bit <= KVP_IS_SECRET; bit <<= 1)
+    for (unsigned bit = 1; bit <= CERTIFICATE; bit <<= 1)
         if ((row->who & bit & OURS) && !(bit & (KVP_IS_PUBLIC_OTHER | KVP_IS_PRIVATE_OTHER)) &&
             !(row->flags & KVP_ATTRIBUTE_VENDOR))
             ck_assert_msg(rule_of(row->type, bit) != NULL, "%s of kind 0x%x", row->name, bit);
@@ -500,6 +550,7 @@ int main(void)
     TCase *rows = tcase_create("rows");
     TCase *refusals = tcase_create("refusals");
     TCase *others = tcase_create("what is taken");
+    make_certificate();
     tcase_add_loop_test(rows, every_row_has_its_rule, 0, (int)kvp_attribute_row_count);
     suite_add_tcase(suite, rows);
     tcase_add_checked_fixture(refusals, setup, teardown);
@@ -515,5 +566,7 @@ int main(void)
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    OPENSSL_free(certificate_der);
+    OPENSSL_free(subject_der);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -5,6 +5,7 @@
 #include "token/template.h"
 
 #include <check.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,115 @@ START_TEST(fixed_rows_are_the_same_for_every_key)
 }
 END_TEST
 
+/* ---- certificates and data ---- */
+
+static kvp_tag tags[] = {
+    { (char *)(uintptr_t)KVP_TAG_APPLICATION, (char *)(uintptr_t) "app" },
+    { (char *)(uintptr_t)KVP_TAG_OBJECT_ID, (char *)(uintptr_t) "AQI" },
+};
+static kvp_certificate web = { .collection = KVP_CERTIFICATES,
+                               .id = (char *)(uintptr_t) "https://v/certificates/web/1",
+                               .name = (char *)(uintptr_t) "web",
+                               .version = (char *)(uintptr_t) "1" };
+static kvp_secret note = { .collection = KVP_SECRETS,
+                           .id = (char *)(uintptr_t) "https://v/secrets/note",
+                           .name = (char *)(uintptr_t) "note",
+                           .version = (char *)(uintptr_t) "",
+                           .content_type = (char *)(uintptr_t) "text/plain",
+                           .tags = tags,
+                           .tag_count = KVP_ARRAY_LEN(tags) };
+static kvp_cert *cert;
+
+static void make_cert(void)
+{
+    unsigned char der[2048], *at = der;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x509 = X509_new();
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"web", -1, -1, 0);
+    X509_set_issuer_name(x509, X509_get_subject_name(x509));
+    ASN1_INTEGER_set(X509_get_serialNumber(x509), 7);
+    X509_gmtime_adj(X509_getm_notBefore(x509), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x509), 1000);
+    X509_set_pubkey(x509, key);
+    X509_sign(x509, key, EVP_sha256());
+    int len = i2d_X509(x509, &at);
+    ck_assert_int_eq(kvp_cert_parse(der, (size_t)len, &cert, NULL), KVP_OK);
+    X509_free(x509);
+    EVP_PKEY_free(key);
+}
+
+static void setup_entries(void)
+{
+    setup();
+    make_cert();
+}
+
+static void teardown_entries(void)
+{
+    kvp_cert_free(cert);
+    teardown();
+}
+
+/* A value of the row's form that the object itself matches. */
+static void check_entry(const kvp_attribute_row *row, const kvp_view *view)
+{
+    kvp_buf value = { 0 };
+    if (!(row->who & kvp_view_who(view)))
+        return;
+    ck_assert_msg(kvp_attribute_get(view, row->type, &value) == KVP_OK, "%s", row->name);
+    CK_ATTRIBUTE attr = { row->type, value.data, value.len };
+    ck_assert_msg(kvp_attribute_matches(view, &attr), "%s", row->name);
+    unsigned given = KVP_ATTRIBUTE_CREATE | KVP_ATTRIBUTE_MODIFY;
+    CK_RV expected = row->flags & given ? CKR_OK : CKR_ATTRIBUTE_READ_ONLY;
+    ck_assert_msg(kvp_template_check(&attr, 1, row->who, given, 0) == expected, "%s", row->name);
+    kvp_buf_clear(&value);
+}
+
+START_TEST(certificates_and_data_answer_their_rows)
+{
+    const kvp_attribute_row *row = &kvp_attribute_rows[_i];
+    kvp_buf bytes = { 0 };
+    ck_assert_int_eq(kvp_buf_set(&bytes, "value", 5), KVP_OK);
+    kvp_view certificate = { .slot = &token->slot,
+                             .cls = CKO_CERTIFICATE,
+                             .entry = &web.entry,
+                             .cert = cert,
+                             .loaded = true };
+    kvp_view issuer = certificate;
+    issuer.entry = NULL;
+    kvp_view data = { .slot = &token->slot,
+                      .cls = CKO_DATA,
+                      .entry = &note.entry,
+                      .value = &bytes,
+                      .loaded = true };
+    check_entry(row, &certificate);
+    check_entry(row, &data);
+    if (!(row->flags & KVP_ATTRIBUTE_VENDOR))
+        check_entry(row, &issuer);
+    kvp_buf_clear(&bytes);
+}
+END_TEST
+
+START_TEST(listed_rows_answer_for_what_is_only_listed)
+{
+    const kvp_attribute_row *row = &kvp_attribute_rows[_i];
+    const kvp_view views[] = {
+        { .slot = &token->slot, .cls = CKO_CERTIFICATE, .entry = &web.entry },
+        { .slot = &token->slot, .cls = CKO_DATA, .entry = &note.entry },
+    };
+    for (size_t i = 0; i < KVP_ARRAY_LEN(views); i++) {
+        kvp_buf value = { 0 };
+        if (!(row->who & kvp_view_who(&views[i])))
+            continue;
+        kvp_status st = kvp_attribute_get(&views[i], row->type, &value);
+        ck_assert_msg(st == (row->flags & KVP_ATTRIBUTE_LISTED ? KVP_OK : KVP_ERR_NOT_FOUND), "%s",
+                      row->name);
+        kvp_buf_clear(&value);
+    }
+}
+END_TEST
+
 static const struct {
     CK_OBJECT_CLASS cls;
     CK_ATTRIBUTE_TYPE usage;
@@ -251,6 +361,13 @@ int main(void)
     tcase_add_loop_test(tc, every_key_answers_its_rows, 0, rows);
     tcase_add_loop_test(tc, listed_rows_answer_from_a_list_item, 0, rows);
     tcase_add_loop_test(tc, fixed_rows_are_the_same_for_every_key, 0, rows);
+    TCase *entries = tcase_create("entries");
+    tcase_add_checked_fixture(entries, setup_entries, teardown_entries);
+    tcase_add_loop_test(entries, certificates_and_data_answer_their_rows, 0,
+                        (int)kvp_attribute_row_count);
+    tcase_add_loop_test(entries, listed_rows_answer_for_what_is_only_listed, 0,
+                        (int)kvp_attribute_row_count);
+    suite_add_tcase(suite, entries);
     suite_add_tcase(suite, tc);
     tc = tcase_create("values");
     tcase_add_checked_fixture(tc, setup, teardown);

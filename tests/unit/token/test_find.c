@@ -17,7 +17,7 @@ static CK_BBOOL yes = CK_TRUE;
 static CK_OBJECT_HANDLE found[600];
 
 #define MAX KVP_ARRAY_LEN(found)
-#define PROFILES 1 /* objects of every token */
+#define PROFILES 3 /* objects of every token */
 #define FIND(attrs) fake_find(token, (attrs), KVP_ARRAY_LEN(attrs), found, MAX)
 
 static void setup(void)
@@ -164,16 +164,20 @@ START_TEST(disabled_and_hidden_keys_are_not_shown)
 }
 END_TEST
 
-START_TEST(a_token_tells_its_profile_without_a_request)
+START_TEST(a_token_tells_its_profiles_without_a_request)
 {
+    static const CK_PROFILE_ID ids[PROFILES] = { CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER,
+                                                 CKP_AUTHENTICATION_TOKEN };
     CK_OBJECT_CLASS profile_class = CKO_PROFILE;
     CK_PROFILE_ID id = CKP_INVALID_ID;
     kvp_call call = fake_call();
     CK_ATTRIBUTE label[] = { ATTR_TEXT(CKA_LABEL, "mine") };
     CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, profile_class), ATTR_VALUE(CKA_TOKEN, yes) };
     ck_assert_uint_eq(FIND(attrs), PROFILES);
-    fake_get(token, found[0], CKA_PROFILE_ID, &id, sizeof(id));
-    ck_assert_uint_eq(id, CKP_BASELINE_PROVIDER);
+    for (size_t i = 0; i < PROFILES; i++) {
+        fake_get(token, found[i], CKA_PROFILE_ID, &id, sizeof(id));
+        ck_assert_uint_eq(id, ids[i]);
+    }
     ck_assert_rv(kvp_object_destroy(&call, &token->session, found[0]), CKR_ACTION_PROHIBITED);
     ck_assert_rv(kvp_object_set_attributes(&call, &token->session, found[0], label, 1),
                  CKR_ACTION_PROHIBITED);
@@ -378,6 +382,41 @@ START_TEST(who_may_not_list_finds_by_name_alone)
 }
 END_TEST
 
+/* Most identities may use keys and nothing else: they must not lose them for that. */
+START_TEST(who_may_use_keys_only_sees_keys)
+{
+    kvp_call call = fake_call();
+    CK_OBJECT_CLASS certificate_class = CKO_CERTIFICATE;
+    CK_ATTRIBUTE by_class[] = { ATTR_VALUE(CKA_CLASS, certificate_class) };
+    CK_ATTRIBUTE by_label[] = { ATTR_VALUE(CKA_CLASS, certificate_class),
+                                ATTR_TEXT(CKA_LABEL, "alpha") };
+    fake_forbid_others(true);
+    token->config.certificates = token->config.secrets = true;
+
+    ck_assert_rv(kvp_find_init(&call, &token->session, NULL, 0), CKR_OK);
+    ck_assert_rv(kvp_find_final(&call, &token->session), CKR_OK);
+    ck_assert_ptr_nonnull(strstr(call.note, "secrets (HTTP 403)"));
+    ck_assert_uint_eq(fake_requests.lists, 3);
+    ck_assert_uint_eq(fake_find(token, NULL, 0, found, MAX), PROFILES + 6);
+    ck_assert_uint_eq(FIND(by_class), 0);
+    ck_assert_uint_eq(fake_requests.lists, 3);
+    /* Not asked again with each listing, and told once. */
+    fake_sleep(KVP_OBJECT_AGE_MS);
+    call = fake_call();
+    ck_assert_rv(kvp_find_init(&call, &token->session, NULL, 0), CKR_OK);
+    ck_assert_rv(kvp_find_final(&call, &token->session), CKR_OK);
+    ck_assert_uint_eq(fake_requests.lists, 4);
+    ck_assert_str_eq(call.note, "");
+    ck_assert_uint_eq(FIND(by_label), 0);
+
+    fake_forbid_others(false);
+    fake_sleep(KVP_REFUSED_AGE_MS);
+    ck_assert_uint_eq(FIND(by_class), 0);
+    ck_assert_uint_eq(fake_requests.lists, 6);
+    token->config.certificates = token->config.secrets = false;
+}
+END_TEST
+
 START_TEST(a_vault_that_could_not_be_made_fails_searches_that_need_it)
 {
     kvp_call call = fake_call();
@@ -491,7 +530,7 @@ int main(void)
     tcase_add_test(tc, a_template_that_needs_documents_reads_them_in_one_batch);
     tcase_add_test(tc, documents_are_kept_while_the_list_shows_nothing_new);
     tcase_add_test(tc, disabled_and_hidden_keys_are_not_shown);
-    tcase_add_test(tc, a_token_tells_its_profile_without_a_request);
+    tcase_add_test(tc, a_token_tells_its_profiles_without_a_request);
     tcase_add_test(tc, impossible_templates_make_no_request);
     suite_add_tcase(suite, tc);
     tc = tcase_create("exact");
@@ -514,6 +553,7 @@ int main(void)
     tcase_add_test(tc, a_failing_list_fails_the_search_and_ends_it);
     tcase_add_test(tc, a_refused_get_fails_the_search);
     tcase_add_test(tc, who_may_not_list_finds_by_name_alone);
+    tcase_add_test(tc, who_may_use_keys_only_sees_keys);
     tcase_add_test(tc, a_vault_that_could_not_be_made_fails_searches_that_need_it);
     tcase_add_test(tc, one_search_at_a_time_and_the_second_costs_nothing);
     tcase_add_test(tc, results_come_in_pieces_and_do_not_change);

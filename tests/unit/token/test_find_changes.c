@@ -14,7 +14,7 @@ static CK_OBJECT_CLASS private_class = CKO_PRIVATE_KEY;
 static CK_OBJECT_HANDLE found[600];
 
 #define MAX KVP_ARRAY_LEN(found)
-#define PROFILES 1 /* objects of every token */
+#define PROFILES 3 /* objects of every token */
 #define FIND(attrs) fake_find(token, (attrs), KVP_ARRAY_LEN(attrs), found, MAX)
 
 static void setup(void)

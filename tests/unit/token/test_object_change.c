@@ -205,9 +205,9 @@ START_TEST(a_key_of_the_vault_is_not_copied)
     CK_OBJECT_HANDLE handle = fake_find_one(token, CKO_PRIVATE_KEY, "ec");
     CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_TOKEN, no) };
     ck_assert_rv(kvp_object_copy(&call, &token->session, handle, attrs, 1, &copy),
-                 CKR_FUNCTION_NOT_SUPPORTED);
+                 CKR_ACTION_PROHIBITED);
     ck_assert_rv(kvp_object_copy(&call, &token->session, handle, NULL, 0, &copy),
-                 CKR_FUNCTION_NOT_SUPPORTED);
+                 CKR_ACTION_PROHIBITED);
     ck_assert(!fake_get_bool(token, handle, CKA_COPYABLE));
 }
 END_TEST

@@ -71,7 +71,7 @@ START_TEST(names_cannot_leave_their_place_in_the_path)
 
     ck_assert_int_eq(kvp_vault_key_get(w.vault, bad_names[_i], NULL, NULL, &key, NULL),
                      KVP_ERR_INVALID);
-    ck_assert_int_eq(kvp_vault_key_delete(w.vault, bad_names[_i], NULL, NULL), KVP_ERR_INVALID);
+    ck_assert_int_eq(kvp_vault_delete(w.vault, KVP_KEYS, bad_names[_i], NULL, NULL), KVP_ERR_INVALID);
     if (bad_names[_i] && bad_names[_i][0])
         ck_assert_int_eq(kvp_vault_key_get(w.vault, "a", bad_names[_i], NULL, &key, NULL),
                          KVP_ERR_INVALID);
@@ -84,17 +84,19 @@ START_TEST(keys_are_made_changed_and_deleted)
     kvp_key_create create = { .kty = KVP_KTY_OCT, .hsm = true, .key_bits = 256 };
     kvp_key_update update = { .set_enabled = true };
     kvp_key *key = NULL;
+    kvp_entry *entry = NULL;
 
     w.reply = &oct_reply;
     ck_assert_int_eq(kvp_vault_key_create(w.vault, "K-1", &create, NULL, &key, NULL), KVP_OK);
     assert_request(1, "POST", "/keys/K-1/create?api-version=7.4",
                    "{\"kty\":\"oct-HSM\",\"key_size\":256}");
     kvp_key_free(key);
-    ck_assert_int_eq(kvp_vault_key_update(w.vault, "K-1", V, &update, NULL, &key, NULL), KVP_OK);
+    ck_assert_int_eq(kvp_vault_update(w.vault, KVP_KEYS, "K-1", V, &update, NULL, &entry, NULL),
+                     KVP_OK);
     assert_request(2, "PATCH", "/keys/K-1/" V "?api-version=7.4",
                    "{\"attributes\":{\"enabled\":false}}");
-    kvp_key_free(key);
-    ck_assert_int_eq(kvp_vault_key_delete(w.vault, "K-1", NULL, NULL), KVP_OK);
+    kvp_entry_free(entry);
+    ck_assert_int_eq(kvp_vault_delete(w.vault, KVP_KEYS, "K-1", NULL, NULL), KVP_OK);
     assert_request(3, "DELETE", "/keys/K-1?api-version=7.4", "");
     create.kty = KVP_KTY_UNKNOWN;
     ck_assert_int_eq(kvp_vault_key_create(w.vault, "K-1", &create, NULL, &key, NULL),

@@ -156,6 +156,7 @@ kvp_exchange *kvp_test_request(kvp_test_vault *vault, const char *method, const 
     if (token)
         ex->authorization = kvp_asprintf("Bearer %s", token);
     snprintf(ex->peer, sizeof(ex->peer), "127.0.0.1");
+    ex->body.max = kvp_exchange_body_limit(ex);
     if (body)
         ck_assert_int_eq(kvp_buf_append_str(&ex->body, body), KVP_OK);
     kvp_exchange_run(ex);

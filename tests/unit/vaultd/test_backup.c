@@ -158,6 +158,120 @@ START_TEST(a_blob_with_one_changed_letter_is_refused)
 }
 END_TEST
 
+/* How many items a list of versions has, over all of its pages. */
+static size_t count_versions(const char *path)
+{
+    char *next = kvp_strdup(path);
+    size_t count = 0;
+
+    while (next) {
+        json_t *page = kvp_test_call(&vault, "GET", next, NULL, 200);
+        const char *link = json_string_value(kvp_test_at(page, "nextLink"));
+        count += json_array_size(kvp_test_at(page, "value"));
+        kvp_free(next);
+        next = link ? kvp_strdup(strchr(link + strlen("https://"), '/')) : NULL;
+        json_decref(page);
+    }
+    return count;
+}
+
+/* Back up, purge and restore; the backup is longer than what other requests may bring. */
+static void there_and_back(const char *collection, const char *name, const char *deleted)
+{
+    char path[120];
+
+    snprintf(path, sizeof(path), "/%s/%s/backup", collection, name);
+    json_t *blob = kvp_test_call(&vault, "POST", path, NULL, 200);
+    ck_assert_uint_gt(strlen(kvp_test_text(blob, "value")), KVP_EXCHANGE_BODY_MAX);
+    snprintf(path, sizeof(path), "/%s/%s", collection, name);
+    json_decref(kvp_test_call(&vault, "DELETE", path, NULL, 200));
+    snprintf(path, sizeof(path), "/%s/%s", deleted, name);
+    json_decref(kvp_test_call(&vault, "DELETE", path, NULL, 204));
+    snprintf(path, sizeof(path), "/%s/restore", collection);
+    char *body = json_dumps(blob, 0);
+    json_decref(kvp_test_call(&vault, "POST", path, body, 200));
+    free(body);
+    json_decref(blob);
+}
+
+#define MANY 48 /* versions; with fewer the backup would fit anywhere */
+
+START_TEST(a_certificate_of_many_versions_comes_back)
+{
+    json_decref(kvp_test_call(
+        &vault, "POST", "/certificates/one/create",
+        "{\"policy\":{\"key_props\":{\"kty\":\"RSA\",\"key_size\":2048,\"exportable\":true},"
+        "\"secret_props\":{\"contentType\":\"application/x-pem-file\"},\"issuer\":{\"name\":"
+        "\"Self\"},\"x509_props\":{\"subject\":\"CN=many\"}}}",
+        202));
+    json_t *secret = kvp_test_call(&vault, "GET", "/secrets/one", NULL, 200);
+    json_t *import = json_pack("{s:s, s:{s:{s:s}}}", "value", kvp_test_text(secret, "value"),
+                               "policy", "secret_props", "contentType", "application/x-pem-file");
+    char *body = json_dumps(import, 0);
+
+    for (int i = 0; i < MANY; i++)
+        json_decref(kvp_test_call(&vault, "POST", "/certificates/many/import", body, 200));
+    json_t *before = kvp_test_call(&vault, "GET", "/certificates/many", NULL, 200);
+    there_and_back("certificates", "many", "deletedcertificates");
+    json_t *after = kvp_test_call(&vault, "GET", "/certificates/many", NULL, 200);
+    ck_assert_str_eq(kvp_test_text(before, "id"), kvp_test_text(after, "id"));
+    ck_assert_uint_eq(count_versions("/certificates/many/versions"), MANY);
+    ck_assert_uint_eq(count_versions("/keys/many/versions"), MANY);
+    ck_assert_uint_eq(count_versions("/secrets/many/versions"), MANY);
+    json_decref(before);
+    json_decref(after);
+    json_decref(import);
+    json_decref(secret);
+    free(body);
+}
+END_TEST
+
+START_TEST(a_long_secret_of_many_versions_comes_back)
+{
+    char body[20050] = "{\"value\":\"";
+
+    memset(body + 10, 'x', 20000);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(body + 20010, sizeof(body) - 20010, "%d\"}", i);
+        json_decref(kvp_test_call(&vault, "PUT", "/secrets/long", body, 200));
+    }
+    there_and_back("secrets", "long", "deletedsecrets");
+    ck_assert_uint_eq(count_versions("/secrets/long/versions"), MANY);
+    json_t *last = kvp_test_call(&vault, "GET", "/secrets/long", NULL, 200);
+    ck_assert_str_eq(kvp_test_text(last, "value") + 20000, "47");
+    json_decref(last);
+}
+END_TEST
+
+START_TEST(only_a_restore_with_a_token_may_bring_much)
+{
+    static const struct {
+        const char *method, *target;
+        bool token, much;
+    } rows[] = {
+        { "POST", "/keys/restore?api-version=7.4", true, true },
+        { "POST", "/secrets/restore", true, true },
+        { "POST", "/certificates/restore", true, true },
+        { "POST", "/keys/restore", false, false },
+        { "PUT", "/keys/restore", true, false },
+        { "POST", "/keys/k/sign?x=/restore", true, false },
+        { "POST", "/restore", true, false },
+        { "POST", "restore", true, false },
+        { "POST", "", true, false },
+    };
+
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++) {
+        kvp_exchange *ex = kvp_exchange_new(&vault.daemon);
+        ex->method = kvp_strdup(rows[i].method);
+        ex->target = kvp_strdup(rows[i].target);
+        ex->authorization = kvp_asprintf("Bearer %s", rows[i].token ? vault.token : "none");
+        ck_assert_msg((kvp_exchange_body_limit(ex) > KVP_EXCHANGE_BODY_MAX) == rows[i].much,
+                      "%s %s", rows[i].method, rows[i].target);
+        kvp_exchange_free(ex);
+    }
+}
+END_TEST
+
 START_TEST(an_hsm_refuses_in_its_own_words)
 {
     make_two_versions();
@@ -213,6 +327,9 @@ int main(void)
     tcase_add_test(standard, a_living_or_deleted_name_is_a_conflict);
     tcase_add_loop_test(standard, blobs_that_are_none_are_refused, 0, 3);
     tcase_add_test(standard, a_blob_with_one_changed_letter_is_refused);
+    tcase_add_test(standard, a_certificate_of_many_versions_comes_back);
+    tcase_add_test(standard, a_long_secret_of_many_versions_comes_back);
+    tcase_add_test(standard, only_a_restore_with_a_token_may_bring_much);
     tcase_add_test(standard, backup_of_nothing_is_not_found);
     tcase_add_test(standard, release_is_refused_for_each_reason);
     tcase_add_test(hsm, an_hsm_refuses_in_its_own_words);

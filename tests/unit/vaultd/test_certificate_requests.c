@@ -2,7 +2,7 @@
 /* Certificates from elsewhere over exchanges: merged, imported; issuers and contacts. */
 #include "config.h"
 
-#include "support.h"
+#include "certificates.h"
 
 #include "base/alloc.h"
 #include "vaultd/certificate_doc.h"
@@ -12,49 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EC_SELF                                                                                    \
-    "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"Self\"},"                  \
-    "\"x509_props\":{\"subject\":\"CN=x\"}}}"
-#define EC_UNKNOWN                                                                                 \
-    "{\"policy\":{\"key_props\":{\"kty\":\"EC\"},\"issuer\":{\"name\":\"Unknown\"},"               \
-    "\"x509_props\":{\"subject\":\"CN=x\"}}}"
-#define BASE "https://127.0.0.1:8443"
-
-static kvp_test_vault vault;
-
-static void setup_vault(void)
-{
-    kvp_test_vault_open(&vault, KVP_VAULT_STANDARD);
-}
-
-static void teardown(void)
-{
-    kvp_test_vault_close(&vault);
-}
-
-static json_t *get(const char *path)
-{
-    return kvp_test_call(&vault, "GET", path, NULL, 200);
-}
-
-static json_t *post(const char *path, const char *body, int status)
-{
-    return kvp_test_call(&vault, "POST", path, body, status);
-}
-
-static void create(const char *name, const char *body)
-{
-    char path[200];
-
-    snprintf(path, sizeof(path), "/certificates/%s/create", name);
-    json_decref(post(path, body, 202));
-}
-
-static void decode(const char *text, kvp_buf *ret)
-{
-    ck_assert_int_eq(kvp_x509_unbase64(text, strlen(text), ret), KVP_OK);
-}
 
 /* --- merged --------------------------------------------------------------------------------------
  */

@@ -14,10 +14,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -78,6 +80,65 @@ START_TEST(a_full_disk_loses_nothing_that_was_answered)
         json_decref(kvp_test_call(&vault, "GET", path, NULL, answered[i] ? 200 : 404));
     }
     ck_assert_int_eq(create(KEYS), 200); /* and with room again it goes on */
+}
+END_TEST
+
+/* A file system of our own that no other process sees; false where this is not allowed. */
+static bool mount_small(const char *path)
+{
+    return geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", path, "tmpfs", 0, "size=2m,mode=700") == 0;
+}
+
+static void write_ballast(const char *name, size_t size)
+{
+    static const char block[4096];
+    FILE *f = fopen(name, "w");
+
+    ck_assert_ptr_nonnull(f);
+    for (size_t done = 0; done < size; done += sizeof(block))
+        ck_assert_uint_eq(fwrite(block, sizeof(block), 1, f), 1);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* As above, with a disk that is really full, and then has room again while the daemon runs. */
+START_TEST(a_file_system_without_room_loses_nothing_that_was_answered)
+{
+    char *top = kvp_test_directory();
+    bool answered[KEYS] = { false };
+    int failed = 0, made = 0;
+
+    if (!mount_small(top)) {
+        puts("left out: no file system can be mounted here");
+        kvp_test_remove(top);
+        return;
+    }
+    ck_assert_int_eq(chdir(top), 0);
+    write_ballast("ballast", (size_t)1024 * 1024);
+    setup();
+    for (int i = 0; i < KEYS && failed < 10; i++) {
+        int status = create(i);
+        ck_assert_msg(status == 200 || status == 500, "%d", status);
+        answered[i] = status == 200;
+        made += status == 200;
+        failed += status == 500;
+    }
+    ck_assert_int_gt(failed, 0);
+    ck_assert_int_gt(made, 0);
+    json_decref(kvp_test_call(&vault, "GET", "/keys/full-0", NULL, 200));
+    ck_assert_int_eq(unlink("ballast"), 0);
+    ck_assert_int_eq(create(KEYS), 200);
+    kvp_test_vault_restart(&vault);
+    for (int i = 0; i < made + failed; i++) {
+        char path[80];
+        snprintf(path, sizeof(path), "/keys/full-%d", i);
+        json_decref(kvp_test_call(&vault, "GET", path, NULL, answered[i] ? 200 : 404));
+    }
+    teardown();
+    ck_assert_int_eq(chdir(".."), 0);
+    ck_assert_int_eq(umount(top), 0);
+    kvp_test_remove(top);
 }
 END_TEST
 
@@ -182,6 +243,7 @@ int main(void)
 {
     Suite *suite = suite_create("robust");
     TCase *store = tcase_create("vault"), *wire = tcase_create("wire");
+    TCase *room = tcase_create("room");
 
     tcase_set_timeout(store, 240);
     tcase_set_timeout(wire, 240);
@@ -189,6 +251,9 @@ int main(void)
     tcase_add_test(store, a_full_disk_loses_nothing_that_was_answered);
     tcase_add_test(store, after_rotation_the_log_goes_on_in_a_new_file);
     tcase_add_test(wire, idle_connections_are_kept_or_closed_and_others_served);
+    tcase_set_timeout(room, 240);
+    tcase_add_test(room, a_file_system_without_room_loses_nothing_that_was_answered);
+    suite_add_tcase(suite, room);
     suite_add_tcase(suite, store);
     suite_add_tcase(suite, wire);
     SRunner *runner = srunner_create(suite);
