@@ -392,7 +392,7 @@ START_TEST(what_no_vault_can_have_is_refused_before_any_request)
     put(&t, CKA_EXTRACTABLE, &yes, sizeof(yes));
     refused(&t, CKR_ATTRIBUTE_VALUE_INVALID);
     t = rsa_template(ALL_RSA, "x");
-    put(&t, CKA_SIGN_RECOVER, &yes, sizeof(yes));
+    put(&t, CKA_ALWAYS_AUTHENTICATE, &yes, sizeof(yes));
     refused(&t, CKR_ATTRIBUTE_VALUE_INVALID);
     t = rsa_template(ALL_RSA, "x");
     put(&t, CKA_MODIFIABLE, &no, sizeof(no));
