@@ -34,6 +34,8 @@ static kvp_key *key_of(kvp_entry *entry)
     return entry->collection == KVP_KEYS ? (kvp_key *)entry : NULL;
 }
 
+/* Of a secret too: only a GET tells which version is the current one when two are of one second, and
+ * a change on top of the other one's tags would undo what was changed there. Its value is wiped. */
 static CK_RV read_draft(change *c)
 {
     const kvp_entry *known = kvp_record_document(c->object->record)->entry;
