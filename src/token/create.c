@@ -229,6 +229,21 @@ static CK_RV check_common(kvp_session *session, const CK_ATTRIBUTE *attrs, CK_UL
     return CKR_OK;
 }
 
+/* §4.10.2: a check value that is given must be that of the key; an empty one asks for none. */
+static CK_RV check_check_value(const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_KEY_TYPE key_type,
+                               const void *value, size_t len)
+{
+    const CK_ATTRIBUTE *given = kvp_template_find(attrs, count, CKA_CHECK_VALUE);
+    uint8_t check[KVP_CHECK_VALUE_LEN];
+    if (!given || given->ulValueLen == 0)
+        return CKR_OK;
+    if (kvp_check_value(key_type == CKK_AES, value, len, check) != KVP_OK)
+        return CKR_FUNCTION_FAILED;
+    return given->ulValueLen == sizeof(check) && memcmp(given->pValue, check, sizeof(check)) == 0
+               ? CKR_OK
+               : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
 CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANISM_TYPE mechanism,
                              CK_KEY_TYPE key_type, const void *value, size_t len,
                              const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
@@ -238,6 +253,8 @@ CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANI
     if (kvp_template_ulong(attrs, count, CKA_VALUE_LEN, len) != len)
         return CKR_TEMPLATE_INCONSISTENT;
     CK_RV rv = check_common(session, attrs, count);
+    if (rv == CKR_OK)
+        rv = check_check_value(attrs, count, key_type, value, len);
     if (rv != CKR_OK)
         return rv;
 

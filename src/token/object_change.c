@@ -160,7 +160,8 @@ static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view 
         const kvp_buf *stored = kvp_attribute_set_get(view->set, row->type);
         if (stored && stored->len)
             st = kvp_attribute_set_put(&set, row->type, stored->data, stored->len);
-        else if (!stored && row->get(view, row->type, &value) == KVP_OK)
+        else if (!stored && row->type != CKA_CHECK_VALUE && row->type != CKA_ALLOWED_MECHANISMS &&
+                 row->get(view, row->type, &value) == KVP_OK)
             st = kvp_attribute_set_put(&set, row->type, value.data, value.len);
     }
     for (CK_ULONG i = 0; i < count && st == KVP_OK; i++)

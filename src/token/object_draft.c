@@ -160,6 +160,7 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
         return true;
     case CKA_LABEL:
     case CKA_ID:
+    case CKA_CHECK_VALUE:
         return attr->ulValueLen == 0; /* none */
     default:
         return false;

@@ -77,7 +77,7 @@ static const struct rule {
     { CKA_DERIVE, KEYS, 'o', 'o', 'o', 'y', 'y' },
     { CKA_LOCAL, KEYS, 'x', 'x', 'x', 'n', 'n' },
     { CKA_KEY_GEN_MECHANISM, KEYS, 'x', 'x', 'x', 'n', 'n' },
-    { CKA_ALLOWED_MECHANISMS, KEYS, 'x', 'x', 'x', 'n', 'n' },
+    { CKA_ALLOWED_MECHANISMS, KEYS, 'o', 'o', 'o', 'n', 'n' },
 
     { CKA_SUBJECT, PAIR, 'o', 'o', 'o', 'y', 'y' },
     { CKA_PUBLIC_KEY_INFO, PAIR, 'x', 'x', 'x', 'n', 'n' },
@@ -116,7 +116,7 @@ static const struct rule {
     { CKA_VALUE, KVP_IS_PRIVATE_EC, 'r', 'x', 'x', 'n', 'n' },
     { CKA_VALUE, KVP_IS_SECRET, 'r', 'x', 'x', 'n', 'n' },
     { CKA_VALUE_LEN, KVP_IS_SECRET, 'x', 'r', 'o', 'n', 'n' },
-    { CKA_CHECK_VALUE, KVP_IS_SECRET, 'x', 'x', 'x', 'n', 'n' },
+    { CKA_CHECK_VALUE, KVP_IS_SECRET, 'o', 'o', 'o', 'n', 'n' },
 };
 
 static const struct rule *rule_of(CK_ATTRIBUTE_TYPE type, unsigned who)
@@ -354,6 +354,10 @@ static CK_ATTRIBUTE sample(CK_ATTRIBUTE_TYPE type, unsigned who)
         put_class(&one, who);
         return *kvp_template_find(one.at, one.count, type);
     }
+    if (type == CKA_CHECK_VALUE && (who & KVP_IS_SECRET)) {
+        put(&one, type, NULL, 0); /* none wanted */
+        return one.at[0];
+    }
     switch (row->kind) {
     case KVP_ATTRIBUTE_BOOL:
         put(&one, type,
@@ -529,6 +533,9 @@ START_TEST(every_function_takes_what_the_standard_allows)
             if (who == KVP_IS_PRIVATE_EC && f->run == run_create && letter == 'o' &&
                 rules[i].type == CKA_EC_POINT)
                 continue;
+            if (rules[i].type == CKA_ALLOWED_MECHANISMS &&
+                ((who & KVP_IS_PRIVATE) || (f->run == run_generate && (who & PAIR))))
+                continue; /* a vault keeps no such list: refused as a value it cannot have */
             setup();
             if (f->has_subject)
                 subject = object_of(who);
