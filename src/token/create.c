@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Session objects: public keys, secret keys, certificates and data that live in the module's memory until their
- * session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects are made by the vault (generate.c).
+ * Session objects: public keys, secret keys, certificates and data that live in the module's memory
+ * until their session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects go into the vault: import_key.c,
+ * create_certificate.c, create_data.c, generate.c.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -172,7 +173,9 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
         st = put_bool(set, CKA_COPYABLE, false);
     if (st == KVP_OK)
         st = put_bool(set, CKA_DESTROYABLE, false);
-    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document)) : NULL;
+    return st == KVP_OK
+               ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document))
+               : NULL;
 }
 
 kvp_status kvp_profiles_new(kvp_object_store *store)

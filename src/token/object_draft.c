@@ -210,8 +210,8 @@ static CK_RV shared_value(CK_ATTRIBUTE_TYPE type, kvp_template a, kvp_template b
 }
 
 /*
- * The vault name: the label where it is one; without a label, a CKA_ID that is one (SunPKCS11 writes
- * its alias there); else one is made.
+ * The vault name: the label where it is one; without a label, a CKA_ID that is one (SunPKCS11
+ * writes its alias there); else one is made.
  */
 static CK_RV draft_name(kvp_key *draft, const CK_ATTRIBUTE *label, const CK_ATTRIBUTE *id)
 {
