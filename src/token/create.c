@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Session objects: public keys, secret keys, certificates and data that live in the module's memory
- * until their session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects go into the vault: import_key.c,
- * create_certificate.c, create_data.c, generate.c.
+ * until their session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects go into the vault:
+ * import_key.c, create_certificate.c, create_data.c, generate.c.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -173,9 +173,8 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
         st = put_bool(set, CKA_COPYABLE, false);
     if (st == KVP_OK)
         st = put_bool(set, CKA_DESTROYABLE, false);
-    return st == KVP_OK
-               ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document))
-               : NULL;
+    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document))
+                        : NULL;
 }
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
@@ -315,8 +314,8 @@ CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_
         return rv;
     KVP_CLEANUP(kvp_attribute_set_clear) kvp_attribute_set set = { 0 };
     KVP_CLEANUP(kvp_key_freep) kvp_key *copy = kvp_key_copy(key);
-    kvp_status st = fill_set(&set, CKO_PUBLIC_KEY, rsa ? KVP_IS_PUBLIC_RSA : KVP_IS_PUBLIC_EC,
-                             attrs, count);
+    kvp_status st =
+        fill_set(&set, CKO_PUBLIC_KEY, rsa ? KVP_IS_PUBLIC_RSA : KVP_IS_PUBLIC_EC, attrs, count);
     if (st == KVP_OK)
         st = put_ulong(&set, CKA_KEY_TYPE, rsa ? CKK_RSA : CKK_EC);
     if (st == KVP_OK)

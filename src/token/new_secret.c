@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Secrets that stand for objects of an application's: names, tags, the request (new_secret.h). */
 #include "base/alloc.h"
-#include "jwk/base64url.h"
 #include "token/create.h"
 #include "token/new_secret.h"
 #include "token/object_draft.h"

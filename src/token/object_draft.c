@@ -178,7 +178,7 @@ CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t,
                                      "an object in the vault cannot have the value asked for in %s",
                                      kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                    : rv;
+                                                                     : rv;
     }
     return CKR_OK;
 }
@@ -284,7 +284,7 @@ static uint32_t counterparts(uint32_t ops)
 }
 
 uint32_t kvp_draft_wanted_ops(uint32_t all, uint32_t on_a, uint32_t off_a, uint32_t on_b,
-                           uint32_t off_b)
+                              uint32_t off_b)
 {
     if (on_a || on_b) {
         uint32_t ops = on_a | on_b;
