@@ -133,6 +133,16 @@ CK_RV kvp_crypt_begin(kvp_call *call, kvp_session *session, kvp_operation_kind k
                       const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 /** Forget all input and parameters of the message before, so that the next can begin. */
 void kvp_crypt_reset(kvp_crypt_operation *op);
+/** For an operation that no session has. */
+static inline void kvp_crypt_freep(kvp_crypt_operation **op)
+{
+    if (*op)
+        kvp_operation_free(&(*op)->base);
+}
+
+/* ---- operation_message.c ---- */
+/** A message is over, well or not: nothing of it is left for the next, and the record knows. */
+void kvp_message_end(kvp_call *call, kvp_crypt_operation *op);
 
 /* ---- operation_crypt.c ---- */
 /**

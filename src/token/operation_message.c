@@ -28,8 +28,7 @@ CK_RV kvp_message_final(kvp_call *call, kvp_session *session, kvp_operation_kind
     return midway ? CKR_OPERATION_ACTIVE : CKR_OK;
 }
 
-/* A message is over, well or not: nothing of it is left for the next. */
-static void end_message(kvp_call *call, kvp_crypt_operation *op)
+void kvp_message_end(kvp_call *call, kvp_crypt_operation *op)
 {
     kvp_crypt_reset(op);
     kvp_mech_note(call, op->base.kind, op->use, op->mechanism, op->key);
@@ -77,7 +76,7 @@ static CK_RV one_message(kvp_call *call, kvp_crypt_operation *op,
         rv = kvp_crypt_feed(call, op, in, in_len, &result);
     if (rv == CKR_OK)
         rv = kvp_gcm_end(call, op, params, &result);
-    end_message(call, op);
+    kvp_message_end(call, op);
     if (rv == CKR_OK)
         deliver(&result, out, out_len);
     return message_rv(rv);
@@ -123,7 +122,7 @@ CK_RV kvp_message_begin(kvp_call *call, kvp_session *session, kvp_operation_kind
             rv = kvp_gcm_begin(call, op, parameter, aad, aad_len);
         op->in_message = rv == CKR_OK;
         if (rv != CKR_OK)
-            end_message(call, op);
+            kvp_message_end(call, op);
     }
     kvp_operation_give(session, &op->base, CKR_OK, true);
     return rv;
@@ -137,7 +136,7 @@ static CK_RV next_part(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MES
     if (rv == CKR_OK && last)
         rv = kvp_gcm_end(call, op, params, &result);
     if (rv != CKR_OK || last)
-        end_message(call, op);
+        kvp_message_end(call, op);
     if (rv == CKR_OK)
         deliver(&result, out, out_len);
     return message_rv(rv);
@@ -160,7 +159,7 @@ CK_RV kvp_message_next(kvp_call *call, kvp_session *session, kvp_operation_kind 
         if (parameter)
             rv = check_params(parameter_len);
         if (rv != CKR_OK)
-            end_message(call, op);
+            kvp_message_end(call, op);
         else
             rv = answer_length(kvp_gcm_message_len(op, in_len, last), out, out_len, &done);
         if (rv == CKR_OK && !done)

@@ -111,12 +111,6 @@ static bool is_valid(kvp_call *call, kvp_session *session, const uint8_t *state,
            head->session_state == kvp_session_state(session);
 }
 
-static void operation_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 CK_RV kvp_state_restore(kvp_call *call, kvp_session *session, const void *state, CK_ULONG len,
                         bool with_keys)
 {
@@ -126,7 +120,7 @@ CK_RV kvp_state_restore(kvp_call *call, kvp_session *session, const void *state,
     if (with_keys)
         return CKR_KEY_NOT_NEEDED;
 
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     const CK_MECHANISM mechanism = { head.mechanism, NULL, 0 };
     CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DIGEST, KVP_USE_DATA, &mechanism,
                                  CK_INVALID_HANDLE, &op);

@@ -29,12 +29,6 @@ static CK_RV wrapping_rv(CK_RV rv, bool wrap)
     }
 }
 
-static void operation_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 /* The value of the key to be wrapped, borrowed from it. */
 static CK_RV value_of(kvp_call *call, const kvp_object *key, const kvp_buf **ret)
 {
@@ -190,7 +184,7 @@ CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mec
                    CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, const kvp_aad *aad,
                    void *out, CK_ULONG *out_len)
 {
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     gcm_wrap gcm = { 0 };
     CK_RV rv = prepare(call, session, mechanism, aad, wrapping_key, true, &gcm, &op);
     if (rv != CKR_OK)
@@ -225,7 +219,7 @@ CK_RV kvp_unwrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *m
                      const CK_ATTRIBUTE *attrs, CK_ULONG count, const kvp_aad *aad,
                      CK_OBJECT_HANDLE *ret)
 {
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     gcm_wrap gcm = { 0 };
     CK_RV rv = prepare(call, session, mechanism, aad, unwrapping_key, false, &gcm, &op);
     if (rv != CKR_OK)
