@@ -45,16 +45,6 @@ static CK_RV check_params(CK_ULONG parameter_len)
     return parameter_len == sizeof(CK_GCM_MESSAGE_PARAMS) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
 }
 
-/* A length query, or a buffer that is too small: sets @done. */
-static CK_RV answer_length(size_t len, const void *out, CK_ULONG *out_len, bool *done)
-{
-    *done = !out || *out_len < len;
-    if (!*done)
-        return CKR_OK;
-    *out_len = len;
-    return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-}
-
 static void deliver(const kvp_buf *result, void *out, CK_ULONG *out_len)
 {
     if (result->len)
@@ -98,7 +88,7 @@ CK_RV kvp_message_once(kvp_call *call, kvp_session *session, kvp_operation_kind 
     if (rv == CKR_OK)
         rv = check_params(parameter_len);
     if (rv == CKR_OK) /* the text is as long on both sides; the tag is in the parameter */
-        rv = answer_length(in_len, out, out_len, &done);
+        rv = kvp_output_room(in_len, in_len, out, out_len, &done);
     if (rv == CKR_OK && !done)
         rv = one_message(call, op, parameter, aad, aad_len, in, in_len, out, out_len);
     kvp_operation_give(session, &op->base, CKR_OK, true);
@@ -142,6 +132,13 @@ static CK_RV next_part(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MES
     return message_rv(rv);
 }
 
+static CK_RV room_for_part(const kvp_crypt_operation *op, size_t in_len, bool last, const void *out,
+                           CK_ULONG *out_len, bool *done)
+{
+    size_t len = kvp_gcm_message_len(op, in_len, last);
+    return kvp_output_room(len, len, out, out_len, done);
+}
+
 CK_RV kvp_message_next(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
                        void *parameter, CK_ULONG parameter_len, const void *in, CK_ULONG in_len,
                        void *out, CK_ULONG *out_len, bool last)
@@ -161,7 +158,7 @@ CK_RV kvp_message_next(kvp_call *call, kvp_session *session, kvp_operation_kind 
         if (rv != CKR_OK)
             kvp_message_end(call, op);
         else
-            rv = answer_length(kvp_gcm_message_len(op, in_len, last), out, out_len, &done);
+            rv = room_for_part(op, in_len, last, out, out_len, &done);
         if (rv == CKR_OK && !done)
             rv = next_part(call, op, parameter, in, in_len, out, out_len, last);
     }

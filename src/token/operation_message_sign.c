@@ -79,11 +79,10 @@ static CK_RV sign(kvp_call *call, kvp_crypt_operation *op, bool whole, const kvp
     CK_RV rv = check_parameter(call, part->parameter_len);
     if (rv == CKR_OK && sig_len) {
         size_t len = op->mechanism->ops->output_len(op, part->data_len, true);
-        CK_ULONG room = *sig_len;
-        if (!sig || room < len) {
-            *sig_len = len;
-            return sig ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-        }
+        bool done = false;
+        rv = kvp_output_room(len, len, sig, sig_len, &done);
+        if (done)
+            return rv;
     }
     if (rv == CKR_OK && whole)
         rv = begin(call, op);

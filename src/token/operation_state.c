@@ -65,12 +65,11 @@ static CK_RV save(kvp_call *call, const kvp_crypt_operation *op, kvp_session *se
                                "a digest of a key, or of more than %zu bytes, cannot be saved",
                                STATE_DATA_MAX);
     size_t len = sizeof(state_head) + op->digested.len;
-    CK_ULONG room = *out_len;
+    bool done = false;
+    CK_RV rv = kvp_output_room(len + CHECKSUM, len + CHECKSUM, out, out_len, &done);
+    if (done)
+        return rv;
     *out_len = len + CHECKSUM;
-    if (!out)
-        return CKR_OK;
-    if (room < len + CHECKSUM)
-        return CKR_BUFFER_TOO_SMALL;
     state_head head;
     fill_head(op, session, &head);
     memcpy(out, &head, sizeof(head));

@@ -159,17 +159,13 @@ static CK_RV wrap(kvp_call *call, kvp_crypt_operation *op, const gcm_wrap *gcm,
 {
     size_t len = gcm->is_gcm ? value->len + gcm->tag_len
                              : op->mechanism->ops->output_len(op, value->len, true);
-    if (!out) {
-        *out_len = len;
-        return CKR_OK;
-    }
-    if (*out_len < len) {
-        *out_len = len;
-        return CKR_BUFFER_TOO_SMALL;
-    }
+    bool done = false;
+    CK_RV rv = kvp_output_room(len, len, out, out_len, &done);
+    if (done)
+        return rv;
 
     KVP_CLEANUP(kvp_buf_clear) kvp_buf wrapped = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
-    CK_RV rv = run(call, op, gcm, value->data, value->len, &wrapped);
+    rv = run(call, op, gcm, value->data, value->len, &wrapped);
     if (rv == CKR_OK && gcm->tag_len && kvp_buf_append(&wrapped, gcm->tag, gcm->tag_len) != KVP_OK)
         rv = CKR_HOST_MEMORY;
     kvp_mech_note(call, op->base.kind, KVP_USE_KEY, op->mechanism, op->key);
