@@ -116,7 +116,17 @@ static kvp_record *meet_locked(kvp_record *record, kvp_record *fresh, int64_t st
     return record;
 }
 
-/* Older versions of names that are gone are not shown, and stay only as long as their handles. */
+/* No longer shown as an older version: it stays only as long as its handles. */
+static void drop_version_locked(kvp_record *record, kvp_record **trash)
+{
+    record->versioned = false;
+    if (record->pins > 0 || kvp_record_has_handle(record))
+        return;
+    kvp_record_kill_locked(record);
+    kvp_trash_add(trash, record);
+}
+
+/* Older versions of names that are gone. */
 static void drop_versions_locked(kvp_object_store *store, kvp_collection collection,
                                  kvp_record **trash) KVP_REQUIRES(store->lock)
 {
@@ -125,11 +135,7 @@ static void drop_versions_locked(kvp_object_store *store, kvp_collection collect
         if (!record->versioned || record->kind != (kvp_record_kind)collection ||
             kvp_store_current_locked(store, collection, record->name))
             continue;
-        record->versioned = false;
-        if (record->pins > 0 || kvp_record_has_handle(record))
-            continue;
-        kvp_record_kill_locked(record);
-        kvp_trash_add(trash, record);
+        drop_version_locked(record, trash);
     }
 }
 
@@ -229,6 +235,8 @@ static void place_version_locked(kvp_record *current, kvp_record *fresh, kvp_rec
         kvp_store_other_locked(store, entry->collection, entry->name, entry->version);
     if (other) {
         other->versioned = other->superseded = true;
+        if (!kvp_record_document(other)->loaded)
+            kvp_record_publish_locked(other, atomic_exchange(&fresh->document, NULL));
         kvp_trash_add(trash, fresh);
         return;
     }
@@ -245,6 +253,16 @@ static bool is_current(const kvp_document *current, const kvp_entry *entry, bool
                : newest;
 }
 
+/* Whether @list has the version of @entry, and has it enabled. */
+static bool is_listed_version(const kvp_entry_list *list, const kvp_entry *entry)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i]->attributes.enabled &&
+            kvp_name_compare(list->items[i]->version, entry->version) == 0)
+            return true;
+    return false;
+}
+
 kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, int64_t start_ms)
 {
     kvp_object_store *store = record->store;
@@ -256,9 +274,13 @@ kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, in
             newest = i;
 
     kvp_lock_take(&store->lock);
-    for (kvp_record *other = store->others; other; other = other->next)
-        if (other->kind == record->kind && kvp_name_compare(other->name, record->name) == 0)
-            other->versioned = false;
+    for (kvp_record *other = store->others, *next; other; other = next) {
+        next = other->next;
+        if (other->versioned && other->kind == record->kind &&
+            kvp_name_compare(other->name, record->name) == 0 &&
+            !is_listed_version(list, kvp_record_document(other)->entry))
+            drop_version_locked(other, &trash);
+    }
     kvp_lock_give(&store->lock);
     for (size_t i = 0; i < list->count && st == KVP_OK; i++) {
         kvp_entry *entry = list->items[i];

@@ -8,6 +8,7 @@
 #include "kvpkcs11/vendor.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -245,6 +246,47 @@ START_TEST(the_profile_of_certificates_is_that_of_a_token_that_shows_them)
 }
 END_TEST
 
+/* ---- threads ---- */
+
+static void *read_all(void *user)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_VALUE, CKA_ID, CKA_SUBJECT, CKA_UNIQUE_ID };
+    CK_RV *rv = user;
+    CK_SESSION_HANDLE session;
+    *rv = p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+    for (int round = 0; round < 4 && *rv == CKR_OK; round++) {
+        CK_OBJECT_HANDLE handles[64];
+        CK_ULONG n = 0;
+        *rv = p11->C_FindObjectsInit(session, NULL, 0);
+        if (*rv == CKR_OK)
+            *rv = p11->C_FindObjects(session, handles, 64, &n);
+        if (*rv == CKR_OK)
+            *rv = p11->C_FindObjectsFinal(session);
+        for (CK_ULONG i = 0; i < n * KVP_ARRAY_LEN(types) && *rv == CKR_OK; i++) {
+            CK_BYTE value[2048];
+            CK_ATTRIBUTE attr = { types[i % KVP_ARRAY_LEN(types)], value, sizeof(value) };
+            *rv = p11->C_GetAttributeValue(session, handles[i / KVP_ARRAY_LEN(types)], &attr, 1);
+            if (*rv == CKR_ATTRIBUTE_TYPE_INVALID || *rv == CKR_ATTRIBUTE_SENSITIVE)
+                *rv = CKR_OK;
+        }
+    }
+    return NULL;
+}
+
+START_TEST(threads_read_everything_at_once)
+{
+    pthread_t threads[4];
+    CK_RV rvs[4];
+    module_configure("secrets = yes\nversions = all\n");
+    for (size_t i = 0; i < KVP_ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all, &rvs[i]), 0);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+        assert_rv(CKR_OK, rvs[i]);
+    }
+}
+END_TEST
+
 /* ---- changes ---- */
 
 START_TEST(a_renewed_certificate_is_a_new_object)
@@ -331,6 +373,7 @@ int main(void)
     tcase_add_test(tcase, the_whole_token_is_one_list_of_each);
     tcase_add_test(tcase, without_certificates_there_are_none_and_no_request);
     tcase_add_test(tcase, the_profile_of_certificates_is_that_of_a_token_that_shows_them);
+    tcase_add_test(tcase, threads_read_everything_at_once);
     tcase_add_test(tcase, a_renewed_certificate_is_a_new_object);
     tcase_add_test(tcase, what_vanishes_between_list_and_reading_is_no_error);
     tcase_add_test(tcase, a_disabled_certificate_is_not_shown);
