@@ -66,6 +66,8 @@ kvp_curve kvp_object_curve(const kvp_object *object);
 const kvp_buf *kvp_object_secret_value(const kvp_object *object);
 /** Whether boolean attribute @usage (CKA_SIGN, CKA_DECRYPT …) is TRUE. After load. */
 bool kvp_object_allows(const kvp_object *object, CK_ATTRIBUTE_TYPE usage);
+/** Whether the CKA_ALLOWED_MECHANISMS that a session key was given has this one; TRUE without. */
+bool kvp_object_takes_mechanism(const kvp_object *object, CK_MECHANISM_TYPE type);
 
 /* ---- the face's object functions (PKCS#11 v3.1 §5.7), session already looked up ---- */
 CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,

@@ -153,31 +153,6 @@ void kvp_record_classify_locked(kvp_record *record)
     }
 }
 
-/*
- * A key says the subject of the certificate of its version, once both are known. Set once: neither
- * changes for a version.
- */
-void kvp_record_pair_locked(kvp_record *record)
-{
-    if (record->kind != KVP_RECORD_KEY && record->kind != KVP_RECORD_CERTIFICATE)
-        return;
-    kvp_object_store *store = record->store;
-    kvp_record *key = kvp_store_current_locked(store, KVP_KEYS, record->name);
-    kvp_record *certificate = kvp_store_current_locked(store, KVP_CERTIFICATES, record->name);
-    kvp_document *to = key ? kvp_record_document(key) : NULL;
-    const kvp_document *from = certificate ? kvp_record_document(certificate) : NULL;
-    if (!to || !from || !to->loaded || !from->cert || atomic_load(&to->subject) ||
-        kvp_name_compare(to->entry->version, from->entry->version) != 0)
-        return;
-    kvp_buf *subject = kvp_calloc(1, sizeof(*subject));
-    if (!subject)
-        return; /* the attribute stays empty, as it may */
-    if (kvp_buf_set(subject, from->cert->subject.data, from->cert->subject.len) == KVP_OK)
-        atomic_store(&to->subject, subject);
-    else
-        kvp_free(subject);
-}
-
 void kvp_record_link_locked(kvp_record **head, kvp_record *record)
 {
     record->prev = NULL;

@@ -140,6 +140,9 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
     if (rv != CKR_OK)
         return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 
+    if (!kvp_object_takes_mechanism(key, row->type))
+        return kvp_mech_refuse(call, CKR_MECHANISM_INVALID,
+                               "the key's allowed mechanisms do not include %s", row->name);
     if (!kvp_mechanism_takes_type(row, key))
         return kvp_mech_refuse(call, CKR_KEY_TYPE_INCONSISTENT, "%s is not for a key of this type",
                                row->name);
