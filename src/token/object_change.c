@@ -160,7 +160,8 @@ static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view 
         const kvp_buf *stored = kvp_attribute_set_get(view->set, row->type);
         if (stored && stored->len)
             st = kvp_attribute_set_put(&set, row->type, stored->data, stored->len);
-        else if (!stored && row->get(view, row->type, &value) == KVP_OK)
+        else if (!stored && row->type != CKA_CHECK_VALUE && row->type != CKA_ALLOWED_MECHANISMS &&
+                 row->get(view, row->type, &value) == KVP_OK)
             st = kvp_attribute_set_put(&set, row->type, value.data, value.len);
     }
     for (CK_ULONG i = 0; i < count && st == KVP_OK; i++)
@@ -169,8 +170,8 @@ static CK_RV copy_to_token(kvp_call *call, kvp_session *session, const kvp_view 
     if (st != KVP_OK || !all)
         return CKR_HOST_MEMORY;
     for (size_t i = 0; i < set.count; i++)
-        all[i] = (CK_ATTRIBUTE){ set.items[i].type, set.items[i].value.data,
-                                 set.items[i].value.len };
+        all[i] =
+            (CK_ATTRIBUTE){ set.items[i].type, set.items[i].value.data, set.items[i].value.len };
     CK_RV rv = kvp_object_create(call, session, all, set.count, ret);
     call->operation = "CopyObject";
     return rv;
@@ -278,8 +279,7 @@ static CK_RV delete_entry(kvp_call *call, kvp_vault *vault, kvp_object *object)
     kvp_record *record = object->record;
     kvp_collection collection = (kvp_collection)record->kind;
     call->remote = true;
-    kvp_status st =
-        kvp_vault_delete(vault, collection, record->name, &call->trace, &call->error);
+    kvp_status st = kvp_vault_delete(vault, collection, record->name, &call->trace, &call->error);
     if (st == KVP_OK || (st == KVP_ERR_HTTP && call->error.http_status == 404)) {
         kvp_store_deleted(record->store, collection, record->name, object);
         if (collection == KVP_CERTIFICATES)

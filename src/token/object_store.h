@@ -110,8 +110,10 @@ void kvp_record_classify_locked(kvp_record *record);
 void kvp_record_kill_locked(kvp_record *record);
 /** Whether an application has been given a handle of it. */
 bool kvp_record_has_handle(const kvp_record *record);
-/** Join the key and the certificate of the record's name and version, where both are loaded. */
-void kvp_record_pair_locked(kvp_record *record);
+/** Join keys with their certificates, where both are loaded and @record is one of them
+ *  (object_pair.c). */
+void kvp_record_pair_locked(kvp_object_store *store, kvp_record *record)
+    KVP_REQUIRES(store->lock);
 /** Link into @head. */
 void kvp_record_link_locked(kvp_record **head, kvp_record *record);
 void kvp_record_unlink_locked(kvp_record *record);
@@ -143,7 +145,12 @@ void kvp_missing_forget_locked(kvp_object_store *store, kvp_collection collectio
 void kvp_missing_note_locked(kvp_object_store *store, kvp_collection collection, const char *name,
                              int64_t start_ms) KVP_REQUIRES(store->lock);
 
-/* ---- what the vault said (object_records.c) ---- */
+/* ---- what the vault said (object_listing.c, object_records.c) ---- */
+/** Whether the configuration shows the entry, and the vault has it enabled. */
+bool kvp_entry_is_shown(const kvp_object_store *store, const kvp_entry *entry);
+/** Whether the bundle is surely what the list's item shows. */
+bool kvp_document_is_settled(const kvp_document *document, const kvp_entry *item);
+
 /**
  * Take in a whole listing of @collection that was begun at @start_ms. Empties @list.
  * KVP_ERR_NO_MEMORY leaves the store as it was.

@@ -123,6 +123,26 @@ START_TEST(a_certificate_that_is_kept_as_a_secret_is_one)
 }
 END_TEST
 
+/* A key that the vault made, and a certificate that somebody issued for it. */
+START_TEST(a_certificate_kept_as_a_secret_tells_its_key_the_subject)
+{
+    unsigned char spki[512];
+    const unsigned char *at = spki;
+    size_t len =
+        attribute_of(one(CKO_PRIVATE_KEY, "plain"), CKA_PUBLIC_KEY_INFO, spki, sizeof(spki));
+    assert_attribute(one(CKO_PRIVATE_KEY, "plain"), CKA_SUBJECT, "", 0);
+    cert issued = cert_of(d2i_PUBKEY(NULL, &at, (long)len), "issued", &root, false);
+    cert_store_as_secret("plain-cert", "plain", &issued);
+
+    assert_der(one(CKO_CERTIFICATE, "plain"), CKA_VALUE, cert_der(&issued));
+    der subject = cert_name_der(X509_get_subject_name(issued.x509));
+    assert_der(one(CKO_PRIVATE_KEY, "plain"), CKA_SUBJECT, subject);
+    assert_der(one(CKO_PUBLIC_KEY, "plain"), CKA_SUBJECT, subject);
+    rest("DELETE", "/secrets/plain-cert", NULL);
+    rest("DELETE", "/deletedsecrets/plain-cert", NULL);
+}
+END_TEST
+
 START_TEST(an_unknown_attribute_is_none_of_a_certificate)
 {
     CK_OBJECT_HANDLE object = one(CKO_CERTIFICATE, "web");
@@ -364,6 +384,7 @@ int main(void)
     tcase_add_test(tcase, key_and_certificate_belong_together);
     tcase_add_test(tcase, tags_name_the_certificate_as_they_name_its_key);
     tcase_add_test(tcase, a_certificate_that_is_kept_as_a_secret_is_one);
+    tcase_add_test(tcase, a_certificate_kept_as_a_secret_tells_its_key_the_subject);
     tcase_add_test(tcase, an_unknown_attribute_is_none_of_a_certificate);
     tcase_add_test(tcase, a_label_is_one_get_and_no_list);
     tcase_add_test(tcase, a_class_is_lists_of_certificates_and_secrets);

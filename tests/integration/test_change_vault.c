@@ -270,7 +270,8 @@ START_TEST(a_certificate_that_is_waited_for_finishes_the_operation)
 {
     cert ca = made("authority", NULL, true);
     rest("POST", "/certificates/waiting/create",
-         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=waiting\"},\"issuer\":{\"name\":\"Unknown\"},"
+         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=waiting\"},\"issuer\":{\"name\":"
+         "\"Unknown\"},"
          "\"key_props\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"exportable\":false}}}");
     cert c = certificate_for("waiting", &ca);
     der d = cert_der(&c);
@@ -286,7 +287,8 @@ START_TEST(a_certificate_that_is_waited_for_finishes_the_operation)
 
     /* Another one with that id does not fit: it is kept beside it. */
     rest("POST", "/certificates/other/create",
-         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=other\"},\"issuer\":{\"name\":\"Unknown\"}}}");
+         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=other\"},\"issuer\":{\"name\":\"Unknown\"}}"
+         "}");
     cert stranger = made("stranger", NULL, false);
     object = created(certificate_attrs(&stranger, "other", "other"));
     certificate = stored("/certificates/other/pending");

@@ -262,6 +262,25 @@ START_TEST(a_session_key_works)
 }
 END_TEST
 
+START_TEST(a_session_key_takes_the_mechanisms_of_its_list_only)
+{
+    static const CK_MECHANISM_TYPE allowed[] = { CKM_AES_CBC };
+    unsigned char iv[16] = { 0 };
+    CK_MECHANISM cbc = { CKM_AES_CBC, iv, sizeof(iv) };
+    CK_MECHANISM cbc_pad = { CKM_AES_CBC_PAD, iv, sizeof(iv) };
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE attrs[] = {
+        { CKA_CLASS, &secret_class, sizeof(secret_class) },
+        { CKA_KEY_TYPE, &aes, sizeof(aes) },
+        { CKA_VALUE, (void *)(uintptr_t) "0123456789abcdef", 16 },
+        { CKA_ALLOWED_MECHANISMS, (void *)(uintptr_t)allowed, sizeof(allowed) },
+    };
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, attrs, 4, &key));
+    assert_rv(CKR_MECHANISM_INVALID, p11->C_EncryptInit(module_session, &cbc_pad, key));
+    assert_rv(CKR_OK, p11->C_EncryptInit(module_session, &cbc, key));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("object_vault");
@@ -290,6 +309,7 @@ int main(void)
     tcase_add_checked_fixture(session, module_setup, module_teardown);
     tcase_add_test(session, session_objects_are_of_all_sessions_and_end_with_theirs);
     tcase_add_test(session, a_session_key_works);
+    tcase_add_test(session, a_session_key_takes_the_mechanisms_of_its_list_only);
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, changing);
     suite_add_tcase(suite, session);
