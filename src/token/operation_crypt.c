@@ -36,8 +36,8 @@ CK_RV kvp_crypt_feed(kvp_call *call, kvp_crypt_operation *op, const void *in, si
         return CKR_OK;
     if (op->digest) {
         kvp_status status = kvp_digest_update(op->digest, in, len);
-        if (status == KVP_OK && kind_of(op) == KVP_OPERATION_DIGEST)
-            kvp_digest_remember(op, in, len);
+        if (status == KVP_OK && kind_of(op) == KVP_OPERATION_DIGEST && op->updated)
+            kvp_digest_remember(op, in, len); /* what C_Digest is given, nobody can save */
         return status == KVP_OK ? CKR_OK : kvp_mech_fail(call, status, "hashing failed");
     }
     if (op->mac || op->cipher)
