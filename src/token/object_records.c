@@ -185,10 +185,10 @@ void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, c
     kvp_trash_free(trash);
 }
 
-static void kill_deleted_locked(kvp_record *record, const kvp_object *object, kvp_record **trash)
-    KVP_REQUIRES(record->store->lock)
+static void kill_deleted_locked(kvp_object_store *store, kvp_record *record,
+                                const kvp_object *object, kvp_record **trash)
+    KVP_REQUIRES(store->lock)
 {
-    kvp_object_store *store = record->store;
     for (unsigned i = 0; i < record->object_count; i++) {
         const kvp_object *other = &record->objects[i];
         if (other != object && other->handle != CK_INVALID_HANDLE)
@@ -207,11 +207,11 @@ void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const
     kvp_lock_take(&store->lock);
     kvp_record *record = kvp_store_current_locked(store, collection, name);
     if (record)
-        kill_deleted_locked(record, object, &trash);
+        kill_deleted_locked(store, record, object, &trash);
     for (kvp_record *other = store->others, *next; other; other = next) {
         next = other->next;
         if (other->kind == (kvp_record_kind)collection && kvp_name_compare(other->name, name) == 0)
-            kill_deleted_locked(other, object, &trash);
+            kill_deleted_locked(store, other, object, &trash);
     }
     kvp_missing_note_locked(store, collection, name, now);
     store->changed_ms = now;
