@@ -8,7 +8,9 @@ build_packages="autoconf automake libtool make gcc libc6-dev pkg-config ca-certi
 story_packages="opensc openssl"
 test_packages="check clang libclang-rt-14-dev binutils xz-utils valgrind libjemalloc2 curl procps softhsm2
     python3 python3-msal python3-isodate python3-requests python3-typing-extensions
-    python3-cryptography-vectors gnutls-bin libnss3-tools openjdk-17-jre-headless"
+    python3-cryptography-vectors"
+client_packages="libengine-pkcs11-openssl openssh-client openssh-server git gnutls-bin libnss3-tools
+    openjdk-17-jdk-headless p11-kit p11-kit-modules"
 
 # npm_packages: what npm takes; nothing where it came with a nodejs that is not Debian's.
 npm_packages() {

@@ -22,6 +22,9 @@ void kvp_object_store_free(kvp_object_store *store);
 /** Destroy the session objects that @session made (it is being closed). */
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session);
 
+/** C_Logout: private session objects end, whatever session made them (PKCS#11 v3.1, C_Logout). */
+void kvp_object_store_logged_out(kvp_object_store *store);
+
 /**
  * C_Initialize in a forked child: session objects go; what is known of the vault stays and is
  * believed for a little longer, so that a worker finds the key its parent found without a request.

@@ -185,29 +185,53 @@ void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, c
     kvp_trash_free(trash);
 }
 
-void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name)
+static void kill_deleted_locked(kvp_record *record, const kvp_object *object, kvp_record **trash)
+    KVP_REQUIRES(record->store->lock)
+{
+    kvp_object_store *store = record->store;
+    for (unsigned i = 0; i < record->object_count; i++) {
+        const kvp_object *other = &record->objects[i];
+        if (other != object && other->handle != CK_INVALID_HANDLE)
+            store->along[store->along_next++ % KVP_ARRAY_LEN(store->along)] = other->handle;
+    }
+    kvp_record_kill_locked(record);
+    if (record->pins == 0)
+        kvp_trash_add(trash, record);
+}
+
+void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name,
+                       const kvp_object *object)
 {
     kvp_record *trash = NULL;
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
     kvp_record *record = kvp_store_current_locked(store, collection, name);
-    if (record) {
-        kvp_record_kill_locked(record);
-        if (record->pins == 0)
-            kvp_trash_add(&trash, record);
-    }
+    if (record)
+        kill_deleted_locked(record, object, &trash);
     for (kvp_record *other = store->others, *next; other; other = next) {
         next = other->next;
-        if (other->kind != (kvp_record_kind)collection || kvp_name_compare(other->name, name) != 0)
-            continue;
-        kvp_record_kill_locked(other);
-        if (other->pins == 0)
-            kvp_trash_add(&trash, other);
+        if (other->kind == (kvp_record_kind)collection && kvp_name_compare(other->name, name) == 0)
+            kill_deleted_locked(other, object, &trash);
     }
     kvp_missing_note_locked(store, collection, name, now);
     store->changed_ms = now;
     kvp_lock_give(&store->lock);
     kvp_trash_free(trash);
+}
+
+bool kvp_store_went_along(kvp_object_store *store, CK_OBJECT_HANDLE handle)
+{
+    bool found = false;
+    if (handle == CK_INVALID_HANDLE)
+        return false;
+    kvp_lock_take(&store->lock);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(store->along) && !found; i++) {
+        found = store->along[i] == handle;
+        if (found)
+            store->along[i] = CK_INVALID_HANDLE;
+    }
+    kvp_lock_give(&store->lock);
+    return found;
 }
 
 void kvp_store_changed(kvp_object_store *store)

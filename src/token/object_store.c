@@ -440,15 +440,25 @@ void kvp_object_store_free(kvp_object_store *store)
     kvp_free(store);
 }
 
-/* Ends the session objects of @session, or of all sessions for CK_INVALID_HANDLE. */
-static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE session)
+static bool is_private_locked(const kvp_record *record)
+{
+    const kvp_attribute_set *set = &kvp_record_document(record)->set;
+    const kvp_buf *value = kvp_attribute_set_get(set, CKA_PRIVATE);
+    return value && value->len == sizeof(CK_BBOOL) && value->data[0] != CK_FALSE;
+}
+
+/* Ends the session objects of @session, or of all sessions for CK_INVALID_HANDLE; all of them, or
+ * the private ones. */
+static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE session,
+                                bool private_only)
 {
     kvp_record *trash = NULL;
     kvp_lock_take(&store->lock);
     for (kvp_record *record = store->sessions, *next; record; record = next) {
         next = record->next;
         if (record->session == CK_INVALID_HANDLE ||
-            (session != CK_INVALID_HANDLE && record->session != session))
+            (session != CK_INVALID_HANDLE && record->session != session) ||
+            (private_only && !is_private_locked(record)))
             continue;
         kvp_record_kill_locked(record);
         if (record->pins == 0)
@@ -471,13 +481,18 @@ static void wipe_values(kvp_object_store *store)
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session)
 {
     if (session != CK_INVALID_HANDLE)
-        end_session_objects(store, session);
+        end_session_objects(store, session, false);
     wipe_values(store);
+}
+
+void kvp_object_store_logged_out(kvp_object_store *store)
+{
+    end_session_objects(store, CK_INVALID_HANDLE, true);
 }
 
 void kvp_object_store_restart(kvp_object_store *store)
 {
-    end_session_objects(store, CK_INVALID_HANDLE);
+    end_session_objects(store, CK_INVALID_HANDLE, false);
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
     for (size_t c = 0; c < KVP_COLLECTION_COUNT; c++) {

@@ -60,6 +60,9 @@ struct kvp_object_store {
     } *handles;              /**< ascending */
     size_t handle_count, handle_size;
     int64_t changed_ms;      /**< when this process last changed something */
+    /** Handles of the objects that one which was destroyed took along; see kvp_store_went_along. */
+    CK_OBJECT_HANDLE along[32];
+    size_t along_next;
 };
 
 /** The credential is the PIN: nothing can be read before C_Login, and all is CKA_PRIVATE. */
@@ -184,8 +187,17 @@ void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, c
                            int64_t start_ms);
 /** This process has changed something: a listing that is on its way is out of date. */
 void kvp_store_changed(kvp_object_store *store);
-/** This process has deleted the entry: all its records and handles end. */
-void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name);
+/**
+ * This process has deleted the entry, when the application destroyed @object: all its records and
+ * handles end, and those of its other objects went along.
+ */
+void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name,
+                       const kvp_object *object);
+/**
+ * Whether @handle was of an object that went along with another, and nobody asked before. To
+ * destroy it too is what an application does that deletes a key pair object by object.
+ */
+bool kvp_store_went_along(kvp_object_store *store, CK_OBJECT_HANDLE handle);
 
 /* ---- what is known (object_known.c) ---- */
 /** What is known about one name at this moment. */

@@ -106,12 +106,6 @@ static kvp_crypt_operation *crypt_new(kvp_operation_kind kind, kvp_use use,
     return op;
 }
 
-static void crypt_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 /* Whether the row's family does this kind of operation at all. */
 static bool does(const kvp_mechanism *row, kvp_operation_kind kind, kvp_use use)
 {
@@ -178,7 +172,7 @@ static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operatio
             return rv;
     }
 
-    KVP_CLEANUP(crypt_freep) kvp_crypt_operation *op = crypt_new(kind, use, row, session->slot);
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = crypt_new(kind, use, row, session->slot);
     if (!op)
         return CKR_HOST_MEMORY;
     op->key = key;

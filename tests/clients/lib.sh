@@ -6,7 +6,9 @@
 set -uo pipefail
 
 client=$(basename "$0" .sh)
+pages=$(cd "$(dirname "$0")/../../docs/clients" && pwd)
 checks=0 failures=0
+background=() # processes that end with the script
 
 # begin [KIND]: start a vault in a directory of its own; the script's working directory is beside it.
 begin() {
@@ -27,6 +29,7 @@ begin() {
     fi
     url=$(sed 's/^ready //' ready)
     export KVPKCS11_CONF=$dir/vault/kvpkcs11.conf
+    export MODULE=$module
 }
 
 # show_secrets: data objects are shown, too.
@@ -35,6 +38,7 @@ show_secrets() {
 }
 
 finish() {
+    [ ${#background[@]} -eq 0 ] || kill "${background[@]}" 2>/dev/null
     if [ -n "${daemon-}" ]; then
         kill "$daemon" 2>/dev/null
         wait "$daemon" 2>/dev/null
@@ -93,4 +97,86 @@ says() {
 
 hex() {
     printf %s "$1" | od -An -tx1 | tr -d ' \n'
+}
+
+# authority: a certification authority of OpenSSL's, in ca.pem and ca.crt.
+authority() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout ca.pem -days 30 \
+        -subj '/CN=Test CA' -out ca.crt 2>/dev/null
+}
+
+# certificate NAME rsa|ec [SUBJECT [EXTENSION...]]: a key and its certificate by that authority are
+# imported into the vault; NAME.crt is the certificate, NAME.pub the public key, no private key stays.
+certificate() {
+    local name=$1 key=(rsa:2048) subject=${3:-/CN=$1} extensions=()
+    [ "$2" = rsa ] || key=(ec -pkeyopt ec_paramgen_curve:P-256)
+    shift $(($# < 3 ? $# : 3))
+    while [ $# -gt 0 ]; do
+        extensions+=(-addext "$1")
+        shift
+    done
+    openssl req -newkey "${key[@]}" -noenc -keyout "$name.key" -subj "$subject" "${extensions[@]}" \
+        -out "$name.req" 2>/dev/null &&
+        openssl x509 -req -in "$name.req" -CA ca.crt -CAkey ca.pem -days 30 -copy_extensions copyall \
+            -out "$name.crt" 2>/dev/null &&
+        openssl x509 -in "$name.crt" -noout -pubkey >"$name.pub" &&
+        openssl pkcs8 -topk8 -nocrypt -in "$name.key" | cat - "$name.crt" ca.crt >"$name.pem" &&
+        "$BUILD/keyvaultd" --data vault certificate import "$name" "$name.pem" >/dev/null &&
+        rm "$name.key" "$name.req" "$name.pem"
+}
+
+# vault_key NAME rsa|ec|CURVE: a key is made in the vault.
+vault_key() {
+    local type=(--kty EC --crv "$2")
+    case $2 in
+    rsa) type=(--kty RSA --size 2048) ;;
+    ec) type=(--kty EC --crv P-256) ;;
+    esac
+    "$BUILD/keyvaultd" --data vault key create "$1" "${type[@]}" >/dev/null
+}
+
+# port: a free TCP port of the loopback address.
+port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+
+# page NAME: run the ```sh blocks of docs/clients/NAME.md, each a check; what one exports, the next
+# ones have. They find MODULE, the path of the module, in the environment, and PORT, a free port; a
+# block that leaves something behind in the background is over when PORT is served.
+page() {
+    local count i
+    export PORT
+    PORT=$(port)
+    count=$(awk '
+        /^```sh$/ { n++; inside = 1; next }
+        /^```$/ { inside = 0 }
+        inside { print > ("page." n) }
+        END { print n + 0 }' "$pages/$1.md")
+    : >page.env
+    for ((i = 1; i <= count; i++)); do
+        : >page.jobs
+        ok "docs/clients/$1.md: $(head -n 1 page.$i)" \
+            bash -euo pipefail -c '. ./page.env; . "./$1"; jobs -p >page.jobs; export -p >page.env' \
+            bash page.$i
+        if [ -s page.jobs ]; then
+            mapfile -t -O ${#background[@]} background <page.jobs
+            await 10 served "$PORT"
+        fi
+    done
+    [ "$count" -gt 0 ] || ok "docs/clients/$1.md has commands" false
+}
+
+# served PORT: does somebody listen there?
+served() {
+    (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }

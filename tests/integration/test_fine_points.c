@@ -75,6 +75,25 @@ START_TEST(login_is_granted_where_none_is_needed_and_states_follow)
 }
 END_TEST
 
+START_TEST(private_session_objects_end_with_the_login)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof(class) },
+                                { CKA_TOKEN, &no, sizeof(no) },
+                                { CKA_PRIVATE, &yes, sizeof(yes) } };
+    CK_OBJECT_HANDLE private, public = data_object("public");
+    CK_ULONG size;
+    assert_rv(CKR_OK, p11->C_Login(module_session, CKU_USER, NULL, 0));
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, template, 3, &private));
+    assert_rv(CKR_OK, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_Logout(module_session));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_Login(module_session, CKU_USER, NULL, 0));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_GetObjectSize(module_session, public, &size));
+}
+END_TEST
+
 START_TEST(nothing_is_ever_parallel)
 {
     CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
@@ -542,6 +561,7 @@ int main(void)
     prepare();
     tcase_add_checked_fixture(tcase, module_setup, module_teardown);
     tcase_add_test(tcase, login_is_granted_where_none_is_needed_and_states_follow);
+    tcase_add_test(tcase, private_session_objects_end_with_the_login);
     tcase_add_test(tcase, nothing_is_ever_parallel);
     tcase_add_loop_test(tcase, a_one_part_call_after_an_update_is_an_active_operation, 0,
                         kind_count);

@@ -15,7 +15,8 @@
 
 #define THREADS 4
 
-static CK_OBJECT_HANDLE key;
+/* Others read it while the module starts anew. */
+static _Atomic CK_OBJECT_HANDLE key;
 static atomic_bool stop;
 static atomic_long signatures, refused, strange;
 static pthread_t threads[THREADS];
@@ -36,7 +37,7 @@ static CK_RV sign_with(CK_SESSION_HANDLE session)
 static CK_RV sign_once(void)
 {
     CK_SESSION_HANDLE session;
-    CK_RV rv = p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+    CK_RV rv = p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session);
 
     if (rv != CKR_OK)
         return rv;

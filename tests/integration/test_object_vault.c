@@ -200,6 +200,12 @@ START_TEST(destroying_the_private_key_deletes_it_softly)
     assert_rv(CKR_OBJECT_HANDLE_INVALID,
               get_in(module_session, public_key, CKA_LABEL, label, &len));
     ck_assert(module_find(module_session, CKO_PUBLIC_KEY, "doomed") == CK_INVALID_HANDLE);
+    /* Who destroys a pair object by object, private key first, is not told that it is gone. */
+    CK_SESSION_HANDLE reader = module_open_session(0);
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(reader, public_key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, private_key));
+    assert_rv(CKR_OK, p11->C_DestroyObject(module_session, public_key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, public_key));
 }
 END_TEST
 
