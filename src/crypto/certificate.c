@@ -52,6 +52,36 @@ bool kvp_cert_names_issuer(const kvp_cert *cert, const kvp_cert *issuer)
            same(&cert->authority_key_id, &issuer->key_id);
 }
 
+/* Whether @buf ends in @part, which is then taken off @left. */
+static bool ends_in(const kvp_buf *buf, size_t *left, const void *part, size_t len)
+{
+    if (*left < len || memcmp(buf->data + *left - len, part, len) != 0)
+        return false;
+    *left -= len;
+    return true;
+}
+
+/*
+ * A SubjectPublicKeyInfo ends in the public numbers: n and then e as INTEGERs (RFC 8017 §A.1.1), or
+ * the uncompressed point (RFC 5480 §2.2).
+ */
+bool kvp_cert_has_key(const kvp_cert *cert, const kvp_key *key)
+{
+    const kvp_buf *spki = &cert->spki, *e = &key->e;
+    size_t left = spki->len;
+
+    if (key->kty == KVP_KTY_EC)
+        return key->x.len > 0 && ends_in(spki, &left, key->y.data, key->y.len) &&
+               ends_in(spki, &left, key->x.data, key->x.len) && ends_in(spki, &left, "\x04", 1);
+    if (key->kty != KVP_KTY_RSA || key->n.len == 0 || e->len == 0 || e->len > 100)
+        return false;
+    bool zero = (e->data[0] & 0x80) != 0;
+    uint8_t head[] = { 0x02, (uint8_t)(e->len + zero) };
+    return ends_in(spki, &left, e->data, e->len) && (!zero || ends_in(spki, &left, "", 1)) &&
+           ends_in(spki, &left, head, sizeof(head)) &&
+           ends_in(spki, &left, key->n.data, key->n.len);
+}
+
 void kvp_cert_list_clear(kvp_cert_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

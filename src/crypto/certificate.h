@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "jwk/jwk.h"
 
 #include <stdint.h>
 
@@ -33,6 +34,9 @@ void kvp_cert_free(kvp_cert *cert);
 KVP_DEFINE_FREEP(kvp_cert, kvp_cert_free);
 /** Whether @issuer's name, and its key's identifier where @cert names one, are those in @cert. */
 bool kvp_cert_names_issuer(const kvp_cert *cert, const kvp_cert *issuer);
+/** Whether it is of @key, an RSA or EC key with its public numbers. No OpenSSL call: may be asked
+ *  with a lock held. */
+bool kvp_cert_has_key(const kvp_cert *cert, const kvp_key *key);
 /** The same certificate, byte for byte. */
 bool kvp_cert_equal(const kvp_cert *a, const kvp_cert *b);
 

@@ -127,6 +127,11 @@ kvp_status kvp_rsa_complete(const kvp_key *key, kvp_private_parts *parts, kvp_er
  */
 kvp_status kvp_ec_complete(kvp_key *key, kvp_private_parts *parts, kvp_error *reterr);
 
+/* ---- check values ---- */
+#define KVP_CHECK_VALUE_LEN 3
+/** CKA_CHECK_VALUE of a secret key: by its cipher (@aes), else by SHA-1. */
+kvp_status kvp_check_value(bool aes, const void *key, size_t len, uint8_t ret[KVP_CHECK_VALUE_LEN]);
+
 /* ---- random ---- */
 kvp_status kvp_random(void *ret, size_t len);
 /** Mix @seed into the generator behind kvp_random; KVP_ERR_UNSUPPORTED where it cannot be reached.

@@ -7,9 +7,8 @@ CK_RV C_GenerateKey(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism, CK_ATT
                     CK_ULONG count, CK_OBJECT_HANDLE_PTR key)
 {
     KVP_ENTER(call, "C_GenerateKey");
+    KVP_ARGUMENTS(call, mechanism && key && (attrs || !count));
     KVP_SESSION(session, call, handle);
-    if (!mechanism || !key || (!attrs && count))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
     return kvp_leave(&call, kvp_generate_key(&call, session, mechanism, attrs, count, key));
 }
 
@@ -19,11 +18,10 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism,
                         CK_OBJECT_HANDLE_PTR public_key, CK_OBJECT_HANDLE_PTR private_key)
 {
     KVP_ENTER(call, "C_GenerateKeyPair");
+    KVP_ARGUMENTS(call, mechanism && public_key && private_key && (public_attrs || !public_count) &&
+                            (private_attrs || !private_count));
     KVP_SESSION(session, call, handle);
-    if (!mechanism || !public_key || !private_key || (!public_attrs && public_count) ||
-        (!private_attrs && private_count))
-        return kvp_leave(&call, CKR_ARGUMENTS_BAD);
-    return kvp_leave(&call, kvp_generate_key_pair(&call, session, mechanism, public_attrs,
-                                                  public_count, private_attrs, private_count,
-                                                  public_key, private_key));
+    return kvp_leave(&call,
+                     kvp_generate_key_pair(&call, session, mechanism, public_attrs, public_count,
+                                           private_attrs, private_count, public_key, private_key));
 }

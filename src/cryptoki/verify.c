@@ -56,6 +56,7 @@ CK_RV C_VerifySignatureInit(CK_SESSION_HANDLE handle, CK_MECHANISM_PTR mechanism
                             CK_OBJECT_HANDLE key, CK_BYTE_PTR signature, CK_ULONG signature_len)
 {
     KVP_ENTER(call, "C_VerifySignatureInit");
+    KVP_ARGUMENTS(call, !mechanism || signature || !signature_len); /* no mechanism: to end it */
     KVP_SESSION(session, call, handle);
     return kvp_leave(
         &call, kvp_verify_signature_init(&call, session, mechanism, key, signature, signature_len));

@@ -83,7 +83,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     ROW(CKA_DERIVE, BOOL, KEY, FIXED | GIVE | MODIFY, FALSE, kvp_get_false),
     ROW(CKA_LOCAL, BOOL, KEY, LISTED, FALSE, kvp_get_local),
     ROW(CKA_KEY_GEN_MECHANISM, ULONG, KEY, 0, NONE, kvp_get_gen_mechanism),
-    ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, 0, NONE, kvp_get_mechanisms),
+    ROW(CKA_ALLOWED_MECHANISMS, ULONGS, KEY, GIVE, NONE, kvp_get_mechanisms),
 
     /* public and private keys (§4.8, §4.9) */
     ROW(CKA_SUBJECT, BYTES, PUBLIC_OR_PRIVATE, GIVE | MODIFY, EMPTY, kvp_get_subject),
@@ -130,7 +130,7 @@ const kvp_attribute_row kvp_attribute_rows[] = {
     /* secret keys (§4.10, §6.8, §6.13) */
     ROW(CKA_VALUE, BYTES, SECRET, SECRET | REQUIRED, NONE, kvp_get_absent),
     ROW(CKA_VALUE_LEN, ULONG, SECRET, NEEDED, NONE, kvp_get_value_len),
-    ROW(CKA_CHECK_VALUE, BYTES, SECRET, 0, NONE, kvp_get_check_value),
+    ROW(CKA_CHECK_VALUE, BYTES, SECRET, GIVE, NONE, kvp_get_check_value),
 
     /* ours */
     ROW(CKA_KVP_KEY_ID, TEXT, VERSIONED, VENDOR, NONE, kvp_get_vendor),

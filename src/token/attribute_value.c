@@ -388,13 +388,10 @@ kvp_status kvp_get_check_value(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp
     const kvp_buf *value = view->set ? kvp_attribute_set_get(view->set, CKA_VALUE) : NULL;
     if (!value)
         return KVP_ERR_NOT_FOUND;
-    /* §4.10.2: the first three bytes of SHA-1 for keys that are no block cipher's; that of an AES
-     * key would need the cipher and stays away, as the attribute may. */
-    if (kvp_view_key_type(view) == CKK_AES)
-        return KVP_ERR_NOT_FOUND;
-    uint8_t digest[KVP_HASH_MAX_LEN];
-    kvp_status st = kvp_digest_once(KVP_HASH_SHA1, value->data, value->len, digest);
-    return st == KVP_OK ? kvp_buf_append(ret, digest, 3) : st;
+    uint8_t check[KVP_CHECK_VALUE_LEN];
+    kvp_status st =
+        kvp_check_value(kvp_view_key_type(view) == CKK_AES, value->data, value->len, check);
+    return st == KVP_OK ? kvp_buf_append(ret, check, sizeof(check)) : st;
 }
 
 kvp_status kvp_get_vendor(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_buf *ret)

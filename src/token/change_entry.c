@@ -34,6 +34,10 @@ static kvp_key *key_of(kvp_entry *entry)
     return entry->collection == KVP_KEYS ? (kvp_key *)entry : NULL;
 }
 
+/* Of a secret too: only a GET tells which version is the current one when two are of one second,
+ * and a change on top of the other one's tags would undo what was changed there. Its value is
+ * wiped.
+ */
 static CK_RV read_draft(change *c)
 {
     const kvp_entry *known = kvp_record_document(c->object->record)->entry;
@@ -234,7 +238,9 @@ static CK_RV take_answer(change *c, kvp_entry *changed)
 CK_RV kvp_entry_change(kvp_call *call, kvp_object *object, const kvp_view *now, kvp_template t)
 {
     KVP_CLEANUP(change_clear)
-    change c = { .call = call, .object = object, .t = t,
+    change c = { .call = call,
+                 .object = object,
+                 .t = t,
                  .vault = kvp_slot_vault(call, object->record->store->slot) };
     kvp_entry *changed = NULL;
     if (!c.vault)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Session objects: public keys, secret keys, certificates and data that live in the module's memory until their
- * session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects are made by the vault (generate.c).
+ * Session objects: public keys, secret keys, certificates and data that live in the module's memory
+ * until their session ends (PKCS#11 v3.1 §4.3, §5.7.1). Token objects go into the vault:
+ * import_key.c, create_certificate.c, create_data.c, generate.c.
  */
 #include "base/alloc.h"
 #include "token/create.h"
@@ -9,6 +10,7 @@
 #include "token/object_store.h"
 #include "token/template.h"
 
+#include <stdio.h>
 #include <string.h>
 
 CK_RV kvp_session_may_write(const kvp_session *session)
@@ -159,9 +161,13 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
     if (!document)
         return NULL;
     kvp_attribute_set *set = &document->set;
+    char unique[48];
+    snprintf(unique, sizeof(unique), "profile-%lu;type=%s", id, kvp_class_word(CKO_PROFILE));
     kvp_status st = put_ulong(set, CKA_PROFILE_ID, id);
     if (st == KVP_OK)
         st = kvp_attribute_set_put(set, CKA_LABEL, label, strlen(label));
+    if (st == KVP_OK)
+        st = kvp_attribute_set_put(set, CKA_UNIQUE_ID, unique, strlen(unique));
     if (st == KVP_OK)
         st = put_bool(set, CKA_TOKEN, true);
     if (st == KVP_OK)
@@ -172,7 +178,8 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
         st = put_bool(set, CKA_COPYABLE, false);
     if (st == KVP_OK)
         st = put_bool(set, CKA_DESTROYABLE, false);
-    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document)) : NULL;
+    return st == KVP_OK ? kvp_record_new(store, KVP_RECORD_SESSION, NULL, KVP_STEAL(document))
+                        : NULL;
 }
 
 kvp_status kvp_profiles_new(kvp_object_store *store)
@@ -229,6 +236,21 @@ static CK_RV check_common(kvp_session *session, const CK_ATTRIBUTE *attrs, CK_UL
     return CKR_OK;
 }
 
+/* §4.10.2: a check value that is given must be that of the key; an empty one asks for none. */
+static CK_RV check_check_value(const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_KEY_TYPE key_type,
+                               const void *value, size_t len)
+{
+    const CK_ATTRIBUTE *given = kvp_template_find(attrs, count, CKA_CHECK_VALUE);
+    uint8_t check[KVP_CHECK_VALUE_LEN];
+    if (!given || given->ulValueLen == 0)
+        return CKR_OK;
+    if (kvp_check_value(key_type == CKK_AES, value, len, check) != KVP_OK)
+        return CKR_FUNCTION_FAILED;
+    return given->ulValueLen == sizeof(check) && memcmp(given->pValue, check, sizeof(check)) == 0
+               ? CKR_OK
+               : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
 CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANISM_TYPE mechanism,
                              CK_KEY_TYPE key_type, const void *value, size_t len,
                              const CK_ATTRIBUTE *attrs, CK_ULONG count, CK_OBJECT_HANDLE *ret)
@@ -238,6 +260,8 @@ CK_RV kvp_session_secret_new(kvp_session *session, kvp_origin origin, CK_MECHANI
     if (kvp_template_ulong(attrs, count, CKA_VALUE_LEN, len) != len)
         return CKR_TEMPLATE_INCONSISTENT;
     CK_RV rv = check_common(session, attrs, count);
+    if (rv == CKR_OK)
+        rv = check_check_value(attrs, count, key_type, value, len);
     if (rv != CKR_OK)
         return rv;
 
@@ -295,8 +319,8 @@ CK_RV kvp_session_public_new(kvp_session *session, const kvp_key *key, const CK_
         return rv;
     KVP_CLEANUP(kvp_attribute_set_clear) kvp_attribute_set set = { 0 };
     KVP_CLEANUP(kvp_key_freep) kvp_key *copy = kvp_key_copy(key);
-    kvp_status st = fill_set(&set, CKO_PUBLIC_KEY, rsa ? KVP_IS_PUBLIC_RSA : KVP_IS_PUBLIC_EC,
-                             attrs, count);
+    kvp_status st =
+        fill_set(&set, CKO_PUBLIC_KEY, rsa ? KVP_IS_PUBLIC_RSA : KVP_IS_PUBLIC_EC, attrs, count);
     if (st == KVP_OK)
         st = put_ulong(&set, CKA_KEY_TYPE, rsa ? CKK_RSA : CKK_EC);
     if (st == KVP_OK)

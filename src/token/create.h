@@ -62,7 +62,8 @@ CK_RV kvp_new_handle(kvp_record *record, CK_OBJECT_CLASS cls, CK_OBJECT_HANDLE *
 CK_RV kvp_token_key_create(kvp_call *call, kvp_session *session, unsigned kind, CK_KEY_TYPE type,
                            kvp_template t, CK_OBJECT_HANDLE *ret);
 
-/* ---- certificates and data in the vault (create_entry.c); the template was checked ---- */
+/* ---- certificates and data in the vault ---- */
+/** The template was checked (create_certificate.c, create_data.c). */
 CK_RV kvp_token_certificate_create(kvp_call *call, kvp_session *session, kvp_template t,
                                    CK_OBJECT_HANDLE *ret);
 CK_RV kvp_token_data_create(kvp_call *call, kvp_session *session, kvp_template t,

@@ -52,8 +52,9 @@ enum { CANDIDATES = 16 };
 
 static bool same_numbers(const kvp_key *a, const kvp_key *b)
 {
-    const kvp_buf *const pairs[][2] = { { &a->n, &b->n }, { &a->e, &b->e },
-                                        { &a->x, &b->x }, { &a->y, &b->y } };
+    const kvp_buf *const pairs[][2] = {
+        { &a->n, &b->n }, { &a->e, &b->e }, { &a->x, &b->x }, { &a->y, &b->y }
+    };
     if (a->kty != b->kty || a->curve != b->curve)
         return false;
     for (size_t i = 0; i < KVP_ARRAY_LEN(pairs); i++)

@@ -173,7 +173,9 @@ static CK_RV check_import(kvp_call *call, const kvp_slot *slot, const kvp_key *d
                           CK_OBJECT_CLASS cls, kvp_template t)
 {
     KVP_CLEANUP(kvp_freep) CK_ATTRIBUTE *rest = kvp_calloc(t.count + 1, sizeof(*rest));
-    kvp_view view = { .slot = slot, .cls = cls, .entry = &draft->entry, .key = draft, .loaded = true };
+    kvp_view view = {
+        .slot = slot, .cls = cls, .entry = &draft->entry, .key = draft, .loaded = true
+    };
     kvp_template left = { rest, 0 };
     if (!rest)
         return CKR_HOST_MEMORY;

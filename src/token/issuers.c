@@ -196,6 +196,8 @@ static CK_RV read_secrets(kvp_call *call, kvp_object_store *store, const kvp_rec
     call->remote = true;
     if (kvp_vault_get_many(vault, reads, chosen->count, &call->trace, &call->error) != KVP_OK)
         return kvp_call_fail(call, KVP_CALL_TOKEN);
+    if (chosen->count == 1 && reads[0].result)
+        kvp_copy_printable(call->object_id, sizeof(call->object_id), reads[0].result->id);
     kvp_status st = KVP_OK;
     for (size_t i = 0; i < chosen->count; i++) {
         kvp_document *document = kvp_record_document(chosen->items[i]);

@@ -133,8 +133,26 @@ CK_RV kvp_crypt_begin(kvp_call *call, kvp_session *session, kvp_operation_kind k
                       const CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 /** Forget all input and parameters of the message before, so that the next can begin. */
 void kvp_crypt_reset(kvp_crypt_operation *op);
+/** For an operation that no session has. */
+static inline void kvp_crypt_freep(kvp_crypt_operation **op)
+{
+    if (*op)
+        kvp_operation_free(&(*op)->base);
+}
+
+/* ---- operation_message.c ---- */
+/** A message is over, well or not: nothing of it is left for the next, and the record knows. */
+void kvp_message_end(kvp_call *call, kvp_crypt_operation *op);
 
 /* ---- operation_crypt.c ---- */
+/**
+ * The standard's rule of output (PKCS#11 v3.1 §5.2), in one place. A length query (@out NULL) is
+ * told
+ * @len, and a buffer below @least is told that and CKR_BUFFER_TOO_SMALL; either sets @done. Else
+ * CKR_OK: there is room, and *out_len is not touched. @least is less than @len where only the
+ * output itself will tell its length.
+ */
+CK_RV kvp_output_room(size_t len, size_t least, const void *out, CK_ULONG *out_len, bool *done);
 /**
  * Take the session's operation of @kind, if it is for @use; what is for another use goes on and is
  * CKR_OPERATION_NOT_INITIALIZED. A @session of NULL, which is one that the application named and

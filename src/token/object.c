@@ -67,6 +67,20 @@ bool kvp_object_allows(const kvp_object *object, CK_ATTRIBUTE_TYPE usage)
     return kvp_attribute_is_true(&view, usage);
 }
 
+bool kvp_object_takes_mechanism(const kvp_object *object, CK_MECHANISM_TYPE type)
+{
+    kvp_view view;
+    kvp_object_view(object, &view);
+    const kvp_buf *list =
+        view.set ? kvp_attribute_set_get(view.set, CKA_ALLOWED_MECHANISMS) : NULL;
+    if (!list)
+        return true;
+    for (size_t at = 0; at + sizeof(type) <= list->len; at += sizeof(type))
+        if (memcmp(list->data + at, &type, sizeof(type)) == 0)
+            return true;
+    return false;
+}
+
 CK_RV kvp_object_refuse(kvp_call *call, kvp_call_kind kind, const char *code, const char *fmt, ...)
 {
     char text[256];

@@ -22,6 +22,9 @@ void kvp_object_store_free(kvp_object_store *store);
 /** Destroy the session objects that @session made (it is being closed). */
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session);
 
+/** C_Logout: private session objects end, whatever session made them (PKCS#11 v3.1, C_Logout). */
+void kvp_object_store_logged_out(kvp_object_store *store);
+
 /**
  * C_Initialize in a forked child: session objects go; what is known of the vault stays and is
  * believed for a little longer, so that a worker finds the key its parent found without a request.
@@ -63,6 +66,8 @@ kvp_curve kvp_object_curve(const kvp_object *object);
 const kvp_buf *kvp_object_secret_value(const kvp_object *object);
 /** Whether boolean attribute @usage (CKA_SIGN, CKA_DECRYPT …) is TRUE. After load. */
 bool kvp_object_allows(const kvp_object *object, CK_ATTRIBUTE_TYPE usage);
+/** Whether the CKA_ALLOWED_MECHANISMS that a session key was given has this one; TRUE without. */
+bool kvp_object_takes_mechanism(const kvp_object *object, CK_MECHANISM_TYPE type);
 
 /* ---- the face's object functions (PKCS#11 v3.1 §5.7), session already looked up ---- */
 CK_RV kvp_object_create(kvp_call *call, kvp_session *session, const CK_ATTRIBUTE *attrs,

@@ -160,6 +160,7 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
         return true;
     case CKA_LABEL:
     case CKA_ID:
+    case CKA_CHECK_VALUE:
         return attr->ulValueLen == 0; /* none */
     default:
         return false;
@@ -177,7 +178,7 @@ CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t,
                                      "an object in the vault cannot have the value asked for in %s",
                                      kvp_cka_name(attr->type));
         return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                    : rv;
+                                                                     : rv;
     }
     return CKR_OK;
 }
@@ -209,8 +210,8 @@ static CK_RV shared_value(CK_ATTRIBUTE_TYPE type, kvp_template a, kvp_template b
 }
 
 /*
- * The vault name: the label where it is one; without a label, a CKA_ID that is one (SunPKCS11 writes
- * its alias there); else one is made.
+ * The vault name: the label where it is one; without a label, a CKA_ID that is one (SunPKCS11
+ * writes its alias there); else one is made.
  */
 static CK_RV draft_name(kvp_key *draft, const CK_ATTRIBUTE *label, const CK_ATTRIBUTE *id)
 {
@@ -283,7 +284,7 @@ static uint32_t counterparts(uint32_t ops)
 }
 
 uint32_t kvp_draft_wanted_ops(uint32_t all, uint32_t on_a, uint32_t off_a, uint32_t on_b,
-                           uint32_t off_b)
+                              uint32_t off_b)
 {
     if (on_a || on_b) {
         uint32_t ops = on_a | on_b;

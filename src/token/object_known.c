@@ -23,7 +23,11 @@ kvp_known kvp_store_known(kvp_object_store *store, kvp_collection collection,
         *ret = record;
         known = KVP_KNOWN_PRESENT;
     }
-    const struct kvp_missing *missing = store->shelves[collection].missing;
+    const kvp_shelf *shelf = &store->shelves[collection];
+    const struct kvp_missing *missing = shelf->missing;
+    /* What a listing that is believed does not have is not there. */
+    if (!record && !ref->version[0] && young(shelf->listed_ms, now, KVP_OBJECT_AGE_MS))
+        known = KVP_KNOWN_ABSENT;
     for (size_t i = 0; known == KVP_KNOWN_NOT && !ref->version[0] && i < KVP_MISSING_MAX; i++)
         if (missing[i].name[0] && young(missing[i].checked_ms, now, KVP_OBJECT_AGE_MS) &&
             kvp_name_compare(missing[i].name, ref->name) == 0)

@@ -31,10 +31,10 @@ static bool is_readable(const kvp_record *record)
            (record->object_count && record->objects[0].cls == CKO_CERTIFICATE);
 }
 
-/* The version that a record stands for; "" for the current one that was only listed. */
+/* The version that a record stands for that was only listed: "" for the current one. */
 static const char *version_of(const kvp_record *record)
 {
-    return record->current ? "" : kvp_record_document(record)->entry->version;
+    return kvp_record_document(record)->entry->version;
 }
 
 /* Ask for every record of @records in parallel; what cannot be had is left as it is. */

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "token/object_store.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 kvp_read_time kvp_read_time_now(void)
@@ -16,271 +15,18 @@ kvp_read_time kvp_read_time_now(void)
     return (kvp_read_time){ kvp_clock_mono_ms(), kvp_clock_wall_us() };
 }
 
-/* ---- listings ---- */
-
-static int by_name(const void *a, const void *b)
-{
-    const kvp_entry *const *x = a;
-    const kvp_entry *const *y = b;
-    return kvp_name_compare((*x)->name, (*y)->name);
-}
-
-/* Whether the bundle is surely what the list page shows. */
-static bool settled(const kvp_document *document, const kvp_entry *item)
-{
-    const kvp_attributes *seen = &item->attributes;
-    const kvp_attributes *had = &document->entry->attributes;
-    return seen->updated != 0 && seen->updated == had->updated &&
-           document->read_wall_us - seen->updated * 1000000 >= KVP_SETTLE_US;
-}
-
-/* A list's item of the version that @document is of, and of the same class. */
-static bool same_birth(const kvp_record *record, const kvp_document *item)
-{
-    const kvp_document *document = kvp_record_document(record);
-    if (document->loaded)
-        return item->entry->attributes.created == document->entry->attributes.created;
-    const kvp_record_kind_row *row = &kvp_record_kinds[record->kind];
-    return record->object_count == 0 ||
-           row->classify(record->store->slot, item) == record->objects[0].cls;
-}
-
-static bool is_shown(const kvp_object_store *store, const kvp_entry *entry)
+bool kvp_entry_is_shown(const kvp_object_store *store, const kvp_entry *entry)
 {
     return entry->attributes.enabled &&
            kvp_record_kinds[entry->collection].shows(store->slot, entry);
 }
 
-/* A record for a list's item. Takes @entry; NULL when memory is short. */
-static kvp_record *listed_record(kvp_object_store *store, kvp_entry *entry)
+bool kvp_document_is_settled(const kvp_document *document, const kvp_entry *item)
 {
-    kvp_document *document = kvp_document_new_entry(entry, false);
-    return document
-               ? kvp_record_new(store, (kvp_record_kind)entry->collection, entry->name, document)
-               : NULL;
-}
-
-/* Records for the shown items of @list, in its order; keys move out of the list. */
-static kvp_status make_records(kvp_object_store *store, kvp_entry_list *list, int64_t start_ms,
-                               kvp_record ***ret, size_t *ret_count)
-{
-    kvp_record **fresh = kvp_calloc(list->count + 1, sizeof(*fresh));
-    size_t count = 0;
-    if (!fresh)
-        return KVP_ERR_NO_MEMORY;
-    if (list->count > 1)
-        qsort(list->items, list->count, sizeof(*list->items), by_name);
-    for (size_t i = 0; i < list->count; i++) {
-        kvp_entry *entry = list->items[i];
-        if (!is_shown(store, entry))
-            continue;
-        if (count && kvp_name_compare(fresh[count - 1]->name, entry->name) == 0)
-            continue;
-        list->items[i] = NULL;
-        kvp_record *record = listed_record(store, entry);
-        if (!record) {
-            for (size_t k = 0; k < count; k++)
-                kvp_record_free(fresh[k]);
-            kvp_free(fresh);
-            return KVP_ERR_NO_MEMORY;
-        }
-        record->checked_ms = start_ms;
-        fresh[count++] = record;
-    }
-    *ret = fresh;
-    *ret_count = count;
-    return KVP_OK;
-}
-
-/* @fresh, made from a list item, meets the record of its name. Returns which of the two stays. */
-static kvp_record *meet_locked(kvp_record *record, kvp_record *fresh, int64_t start_ms,
-                               kvp_record **trash)
-{
-    kvp_document *document = kvp_record_document(record);
-    kvp_document *item = kvp_record_document(fresh);
-
-    if (record->checked_ms <= start_ms) {
-        if (!same_birth(record, item)) {
-            kvp_record_retire_locked(record, true, trash);
-            return fresh;
-        }
-        if (!document->loaded) {
-            atomic_store(&fresh->document, NULL);
-            kvp_record_publish_locked(record, item);
-        } else {
-            record->recheck = !settled(document, item->entry);
-        }
-        record->checked_ms = start_ms;
-    }
-    kvp_trash_add(trash, fresh);
-    return record;
-}
-
-/* Older versions of names that are gone are not shown, and stay only as long as their handles. */
-static void drop_versions_locked(kvp_object_store *store, kvp_collection collection,
-                                 kvp_record **trash) KVP_REQUIRES(store->lock)
-{
-    for (kvp_record *record = store->others, *next; record; record = next) {
-        next = record->next;
-        if (!record->versioned || record->kind != (kvp_record_kind)collection ||
-            kvp_store_current_locked(store, collection, record->name))
-            continue;
-        record->versioned = false;
-        if (record->pins > 0 || kvp_record_has_handle(record))
-            continue;
-        kvp_record_kill_locked(record);
-        kvp_trash_add(trash, record);
-    }
-}
-
-/* Both in order of names: what was there, and what was listed. Fills @table. */
-static size_t merge_locked(kvp_record **was, size_t was_count, kvp_record **fresh,
-                           size_t fresh_count, int64_t start_ms, kvp_record **table,
-                           kvp_record **trash)
-{
-    size_t count = 0;
-    size_t i = 0;
-    size_t k = 0;
-    while (i < was_count || k < fresh_count) {
-        int order = -1;
-        if (i == was_count)
-            order = 1;
-        else if (k < fresh_count)
-            order = kvp_name_compare(was[i]->name, fresh[k]->name);
-        if (order < 0) {
-            /* Not listed: gone, unless we have heard of it since the listing was begun. */
-            if (was[i]->checked_ms > start_ms)
-                table[count++] = was[i];
-            else
-                kvp_record_retire_locked(was[i], false, trash);
-            i++;
-        } else if (order > 0) {
-            kvp_record_classify_locked(fresh[k]);
-            table[count++] = fresh[k++];
-        } else {
-            kvp_record *stays = meet_locked(was[i++], fresh[k++], start_ms, trash);
-            kvp_record_classify_locked(stays);
-            table[count++] = stays;
-        }
-    }
-    for (size_t n = 0; n < count; n++)
-        table[n]->current = true;
-    return count;
-}
-
-kvp_status kvp_store_merge(kvp_object_store *store, kvp_collection collection, kvp_entry_list *list,
-                           int64_t start_ms)
-{
-    kvp_record **fresh = NULL;
-    size_t fresh_count = 0;
-    kvp_status st = make_records(store, list, start_ms, &fresh, &fresh_count);
-    kvp_entry_list_clear(list);
-    if (st != KVP_OK)
-        return st;
-
-    kvp_record *trash = NULL;
-    kvp_shelf *shelf = &store->shelves[collection];
-    kvp_lock_take(&store->lock);
-    size_t was_count = shelf->count;
-    kvp_record **table = kvp_calloc(was_count + fresh_count + 1, sizeof(*table));
-    kvp_record **was = kvp_memdup(shelf->records, was_count * sizeof(*was));
-    if (!table || (!was && was_count)) {
-        kvp_lock_give(&store->lock);
-        for (size_t i = 0; i < fresh_count; i++)
-            kvp_record_free(fresh[i]);
-        kvp_free(fresh);
-        kvp_free(table);
-        kvp_free(was);
-        return KVP_ERR_NO_MEMORY;
-    }
-    size_t count = merge_locked(was, was_count, fresh, fresh_count, start_ms, table, &trash);
-    kvp_free(shelf->records);
-    shelf->records = table;
-    shelf->count = count;
-    shelf->size = was_count + fresh_count + 1;
-    if (start_ms >= store->changed_ms && start_ms > shelf->listed_ms)
-        shelf->listed_ms = start_ms;
-    shelf->refused_ms = INT64_MIN;
-    drop_versions_locked(store, collection, &trash);
-    kvp_lock_give(&store->lock);
-
-    kvp_trash_free(trash);
-    kvp_free(fresh);
-    kvp_free(was);
-    return KVP_OK;
-}
-
-bool kvp_store_refused(kvp_object_store *store, kvp_collection collection, int64_t start_ms)
-{
-    kvp_shelf *shelf = &store->shelves[collection];
-    kvp_lock_take(&store->lock);
-    bool is_new = shelf->refused_ms == INT64_MIN;
-    shelf->refused_ms = start_ms;
-    kvp_lock_give(&store->lock);
-    return is_new;
-}
-
-/* A version that was listed: new, or the one that we know. */
-static void place_version_locked(kvp_record *current, kvp_record *fresh, kvp_record **trash)
-{
-    kvp_object_store *store = current->store;
-    const kvp_entry *entry = kvp_record_document(fresh)->entry;
-    kvp_record *other =
-        kvp_store_other_locked(store, entry->collection, entry->name, entry->version);
-    if (other) {
-        other->versioned = other->superseded = true;
-        kvp_trash_add(trash, fresh);
-        return;
-    }
-    fresh->versioned = fresh->superseded = true;
-    kvp_record_classify_locked(fresh);
-    kvp_record_link_locked(&store->others, fresh);
-}
-
-/* Whether @entry is the version that @current, a loaded one or a list's item, stands for. */
-static bool is_current(const kvp_document *current, const kvp_entry *entry, bool newest)
-{
-    return current->entry->version[0]
-               ? kvp_name_compare(current->entry->version, entry->version) == 0
-               : newest;
-}
-
-kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, int64_t start_ms)
-{
-    kvp_object_store *store = record->store;
-    kvp_record *trash = NULL;
-    kvp_status st = KVP_OK;
-    size_t newest = 0;
-    for (size_t i = 1; i < list->count; i++)
-        if (list->items[i]->attributes.created > list->items[newest]->attributes.created)
-            newest = i;
-
-    kvp_lock_take(&store->lock);
-    for (kvp_record *other = store->others; other; other = other->next)
-        if (other->kind == record->kind && kvp_name_compare(other->name, record->name) == 0)
-            other->versioned = false;
-    kvp_lock_give(&store->lock);
-    for (size_t i = 0; i < list->count && st == KVP_OK; i++) {
-        kvp_entry *entry = list->items[i];
-        if (!is_shown(store, entry) || is_current(kvp_record_document(record), entry, i == newest))
-            continue;
-        list->items[i] = NULL;
-        kvp_record *fresh = listed_record(store, entry);
-        if (!fresh) {
-            st = KVP_ERR_NO_MEMORY;
-            break;
-        }
-        kvp_lock_take(&store->lock);
-        place_version_locked(record, fresh, &trash);
-        kvp_lock_give(&store->lock);
-    }
-    kvp_entry_list_clear(list);
-    kvp_lock_take(&store->lock);
-    if (st == KVP_OK)
-        record->versions_ms = start_ms;
-    kvp_lock_give(&store->lock);
-    kvp_trash_free(trash);
-    return st;
+    const kvp_attributes *seen = &item->attributes;
+    const kvp_attributes *had = &document->entry->attributes;
+    return seen->updated != 0 && seen->updated == had->updated &&
+           document->read_wall_us - seen->updated * 1000000 >= KVP_SETTLE_US;
 }
 
 /* ---- single bundles ---- */
@@ -289,7 +35,7 @@ kvp_status kvp_store_merge_versions(kvp_record *record, kvp_entry_list *list, in
 static void refresh_locked(kvp_record *record, kvp_document **document)
 {
     kvp_document *had = kvp_record_document(record);
-    bool unchanged = had->loaded && settled(had, (*document)->entry);
+    bool unchanged = had->loaded && kvp_document_is_settled(had, (*document)->entry);
     if (!unchanged)
         kvp_record_publish_locked(record, KVP_STEAL(*document));
     record->recheck = false;
@@ -347,7 +93,7 @@ static kvp_record *place_locked(kvp_object_store *store, kvp_document **document
 kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current,
                          kvp_read_time when, kvp_record **ret)
 {
-    bool shown = is_shown(store, entry);
+    bool shown = kvp_entry_is_shown(store, entry);
     kvp_collection collection = entry->collection;
     kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
@@ -375,7 +121,7 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current
     }
     if (record) {
         kvp_record_pin_locked(record);
-        kvp_record_pair_locked(record);
+        kvp_record_pair_locked(store, record);
     }
     kvp_lock_give(&store->lock);
 
@@ -388,70 +134,39 @@ kvp_status kvp_store_put(kvp_object_store *store, kvp_entry *entry, bool current
     return KVP_OK;
 }
 
-kvp_status kvp_store_put_item(kvp_object_store *store, kvp_entry *entry, int64_t start_ms,
-                              kvp_record **ret)
-{
-    if (!is_shown(store, entry)) {
-        kvp_store_put_missing(store, entry->collection, entry->name, start_ms);
-        kvp_entry_free(entry);
-        *ret = NULL;
-        return KVP_OK;
-    }
-    kvp_record *trash = NULL;
-    kvp_record *stays = listed_record(store, entry);
-    if (!stays)
-        return KVP_ERR_NO_MEMORY;
-    stays->checked_ms = start_ms;
-    kvp_lock_take(&store->lock);
-    kvp_missing_forget_locked(store, (kvp_collection)stays->kind, stays->name);
-    kvp_record *known = kvp_store_current_locked(store, (kvp_collection)stays->kind, stays->name);
-    if (known)
-        stays = meet_locked(known, stays, start_ms, &trash);
-    kvp_record_classify_locked(stays);
-    bool kept = stays->current || kvp_shelf_insert_locked(store, stays);
-    if (kept)
-        kvp_record_pin_locked(stays);
-    else
-        kvp_trash_add(&trash, stays);
-    kvp_lock_give(&store->lock);
-    kvp_trash_free(trash);
-    if (!kept)
-        return KVP_ERR_NO_MEMORY;
-    *ret = stays;
-    return KVP_OK;
-}
-
 kvp_status kvp_record_set_loaded(kvp_record *record, kvp_entry *entry, kvp_read_time when)
 {
+    kvp_object_store *store = record->store;
     kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
-    kvp_lock_take(&record->store->lock);
+    kvp_lock_take(&store->lock);
     if (!kvp_record_document(record)->loaded) {
         kvp_record_publish_locked(record, KVP_STEAL(document));
         record->checked_ms = when.mono_ms;
         record->recheck = false;
-        kvp_record_pair_locked(record);
+        kvp_record_pair_locked(store, record);
     }
-    kvp_lock_give(&record->store->lock);
+    kvp_lock_give(&store->lock);
     kvp_document_free(document);
     return KVP_OK;
 }
 
 kvp_status kvp_record_set_changed(kvp_record *record, kvp_entry *entry, kvp_read_time when)
 {
+    kvp_object_store *store = record->store;
     kvp_document *document = kvp_document_new_entry(entry, true);
     if (!document)
         return KVP_ERR_NO_MEMORY;
     document->read_wall_us = when.wall_us;
-    kvp_lock_take(&record->store->lock);
+    kvp_lock_take(&store->lock);
     kvp_record_publish_locked(record, document);
     record->checked_ms = when.mono_ms;
     record->recheck = false;
-    record->store->changed_ms = when.mono_ms;
-    kvp_record_pair_locked(record);
-    kvp_lock_give(&record->store->lock);
+    store->changed_ms = when.mono_ms;
+    kvp_record_pair_locked(store, record);
+    kvp_lock_give(&store->lock);
     return KVP_OK;
 }
 
@@ -470,29 +185,53 @@ void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, c
     kvp_trash_free(trash);
 }
 
-void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name)
+static void kill_deleted_locked(kvp_object_store *store, kvp_record *record,
+                                const kvp_object *object, kvp_record **trash)
+    KVP_REQUIRES(store->lock)
+{
+    for (unsigned i = 0; i < record->object_count; i++) {
+        const kvp_object *other = &record->objects[i];
+        if (other != object && other->handle != CK_INVALID_HANDLE)
+            store->along[store->along_next++ % KVP_ARRAY_LEN(store->along)] = other->handle;
+    }
+    kvp_record_kill_locked(record);
+    if (record->pins == 0)
+        kvp_trash_add(trash, record);
+}
+
+void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name,
+                       const kvp_object *object)
 {
     kvp_record *trash = NULL;
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
     kvp_record *record = kvp_store_current_locked(store, collection, name);
-    if (record) {
-        kvp_record_kill_locked(record);
-        if (record->pins == 0)
-            kvp_trash_add(&trash, record);
-    }
+    if (record)
+        kill_deleted_locked(store, record, object, &trash);
     for (kvp_record *other = store->others, *next; other; other = next) {
         next = other->next;
-        if (other->kind != (kvp_record_kind)collection || kvp_name_compare(other->name, name) != 0)
-            continue;
-        kvp_record_kill_locked(other);
-        if (other->pins == 0)
-            kvp_trash_add(&trash, other);
+        if (other->kind == (kvp_record_kind)collection && kvp_name_compare(other->name, name) == 0)
+            kill_deleted_locked(store, other, object, &trash);
     }
     kvp_missing_note_locked(store, collection, name, now);
     store->changed_ms = now;
     kvp_lock_give(&store->lock);
     kvp_trash_free(trash);
+}
+
+bool kvp_store_went_along(kvp_object_store *store, CK_OBJECT_HANDLE handle)
+{
+    bool found = false;
+    if (handle == CK_INVALID_HANDLE)
+        return false;
+    kvp_lock_take(&store->lock);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(store->along) && !found; i++) {
+        found = store->along[i] == handle;
+        if (found)
+            store->along[i] = CK_INVALID_HANDLE;
+    }
+    kvp_lock_give(&store->lock);
+    return found;
 }
 
 void kvp_store_changed(kvp_object_store *store)

@@ -153,31 +153,6 @@ void kvp_record_classify_locked(kvp_record *record)
     }
 }
 
-/*
- * A key says the subject of the certificate of its version, once both are known. Set once: neither
- * changes for a version.
- */
-void kvp_record_pair_locked(kvp_record *record)
-{
-    if (record->kind != KVP_RECORD_KEY && record->kind != KVP_RECORD_CERTIFICATE)
-        return;
-    kvp_object_store *store = record->store;
-    kvp_record *key = kvp_store_current_locked(store, KVP_KEYS, record->name);
-    kvp_record *certificate = kvp_store_current_locked(store, KVP_CERTIFICATES, record->name);
-    kvp_document *to = key ? kvp_record_document(key) : NULL;
-    const kvp_document *from = certificate ? kvp_record_document(certificate) : NULL;
-    if (!to || !from || !to->loaded || !from->cert || atomic_load(&to->subject) ||
-        kvp_name_compare(to->entry->version, from->entry->version) != 0)
-        return;
-    kvp_buf *subject = kvp_calloc(1, sizeof(*subject));
-    if (!subject)
-        return; /* the attribute stays empty, as it may */
-    if (kvp_buf_set(subject, from->cert->subject.data, from->cert->subject.len) == KVP_OK)
-        atomic_store(&to->subject, subject);
-    else
-        kvp_free(subject);
-}
-
 void kvp_record_link_locked(kvp_record **head, kvp_record *record)
 {
     record->prev = NULL;
@@ -465,15 +440,25 @@ void kvp_object_store_free(kvp_object_store *store)
     kvp_free(store);
 }
 
-/* Ends the session objects of @session, or of all sessions for CK_INVALID_HANDLE. */
-static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE session)
+static bool is_private_locked(const kvp_record *record)
+{
+    const kvp_attribute_set *set = &kvp_record_document(record)->set;
+    const kvp_buf *value = kvp_attribute_set_get(set, CKA_PRIVATE);
+    return value && value->len == sizeof(CK_BBOOL) && value->data[0] != CK_FALSE;
+}
+
+/* Ends the session objects of @session, or of all sessions for CK_INVALID_HANDLE; all of them, or
+ * the private ones. */
+static void end_session_objects(kvp_object_store *store, CK_SESSION_HANDLE session,
+                                bool private_only)
 {
     kvp_record *trash = NULL;
     kvp_lock_take(&store->lock);
     for (kvp_record *record = store->sessions, *next; record; record = next) {
         next = record->next;
         if (record->session == CK_INVALID_HANDLE ||
-            (session != CK_INVALID_HANDLE && record->session != session))
+            (session != CK_INVALID_HANDLE && record->session != session) ||
+            (private_only && !is_private_locked(record)))
             continue;
         kvp_record_kill_locked(record);
         if (record->pins == 0)
@@ -496,13 +481,18 @@ static void wipe_values(kvp_object_store *store)
 void kvp_object_store_session_closed(kvp_object_store *store, CK_SESSION_HANDLE session)
 {
     if (session != CK_INVALID_HANDLE)
-        end_session_objects(store, session);
+        end_session_objects(store, session, false);
     wipe_values(store);
+}
+
+void kvp_object_store_logged_out(kvp_object_store *store)
+{
+    end_session_objects(store, CK_INVALID_HANDLE, true);
 }
 
 void kvp_object_store_restart(kvp_object_store *store)
 {
-    end_session_objects(store, CK_INVALID_HANDLE);
+    end_session_objects(store, CK_INVALID_HANDLE, false);
     int64_t now = kvp_clock_mono_ms();
     kvp_lock_take(&store->lock);
     for (size_t c = 0; c < KVP_COLLECTION_COUNT; c++) {

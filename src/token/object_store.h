@@ -60,6 +60,9 @@ struct kvp_object_store {
     } *handles;              /**< ascending */
     size_t handle_count, handle_size;
     int64_t changed_ms;      /**< when this process last changed something */
+    /** Handles of the objects that one which was destroyed took along; see kvp_store_went_along. */
+    CK_OBJECT_HANDLE along[32];
+    size_t along_next;
 };
 
 /** The credential is the PIN: nothing can be read before C_Login, and all is CKA_PRIVATE. */
@@ -107,8 +110,10 @@ void kvp_record_classify_locked(kvp_record *record);
 void kvp_record_kill_locked(kvp_record *record);
 /** Whether an application has been given a handle of it. */
 bool kvp_record_has_handle(const kvp_record *record);
-/** Join the key and the certificate of the record's name and version, where both are loaded. */
-void kvp_record_pair_locked(kvp_record *record);
+/** Join keys with their certificates, where both are loaded and @record is one of them
+ *  (object_pair.c). */
+void kvp_record_pair_locked(kvp_object_store *store, kvp_record *record)
+    KVP_REQUIRES(store->lock);
 /** Link into @head. */
 void kvp_record_link_locked(kvp_record **head, kvp_record *record);
 void kvp_record_unlink_locked(kvp_record *record);
@@ -140,7 +145,12 @@ void kvp_missing_forget_locked(kvp_object_store *store, kvp_collection collectio
 void kvp_missing_note_locked(kvp_object_store *store, kvp_collection collection, const char *name,
                              int64_t start_ms) KVP_REQUIRES(store->lock);
 
-/* ---- what the vault said (object_records.c) ---- */
+/* ---- what the vault said (object_listing.c, object_records.c) ---- */
+/** Whether the configuration shows the entry, and the vault has it enabled. */
+bool kvp_entry_is_shown(const kvp_object_store *store, const kvp_entry *entry);
+/** Whether the bundle is surely what the list's item shows. */
+bool kvp_document_is_settled(const kvp_document *document, const kvp_entry *item);
+
 /**
  * Take in a whole listing of @collection that was begun at @start_ms. Empties @list.
  * KVP_ERR_NO_MEMORY leaves the store as it was.
@@ -177,8 +187,17 @@ void kvp_store_put_missing(kvp_object_store *store, kvp_collection collection, c
                            int64_t start_ms);
 /** This process has changed something: a listing that is on its way is out of date. */
 void kvp_store_changed(kvp_object_store *store);
-/** This process has deleted the entry: all its records and handles end. */
-void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name);
+/**
+ * This process has deleted the entry, when the application destroyed @object: all its records and
+ * handles end, and those of its other objects went along.
+ */
+void kvp_store_deleted(kvp_object_store *store, kvp_collection collection, const char *name,
+                       const kvp_object *object);
+/**
+ * Whether @handle was of an object that went along with another, and nobody asked before. To
+ * destroy it too is what an application does that deletes a key pair object by object.
+ */
+bool kvp_store_went_along(kvp_object_store *store, CK_OBJECT_HANDLE handle);
 
 /* ---- what is known (object_known.c) ---- */
 /** What is known about one name at this moment. */

@@ -36,8 +36,8 @@ CK_RV kvp_crypt_feed(kvp_call *call, kvp_crypt_operation *op, const void *in, si
         return CKR_OK;
     if (op->digest) {
         kvp_status status = kvp_digest_update(op->digest, in, len);
-        if (status == KVP_OK && kind_of(op) == KVP_OPERATION_DIGEST)
-            kvp_digest_remember(op, in, len);
+        if (status == KVP_OK && kind_of(op) == KVP_OPERATION_DIGEST && op->updated)
+            kvp_digest_remember(op, in, len); /* what C_Digest is given, nobody can save */
         return status == KVP_OK ? CKR_OK : kvp_mech_fail(call, status, "hashing failed");
     }
     if (op->mac || op->cipher)
@@ -75,33 +75,31 @@ static CK_RV deliver(kvp_crypt_operation *op, kvp_buf *result, void *out, CK_ULO
     return CKR_OK;
 }
 
-/* Answer a length query or refuse a buffer that cannot be enough; sets @done if that was all. */
-static CK_RV answer_length(const kvp_crypt_operation *op, size_t in_len, bool last, const void *out,
-                           CK_ULONG *out_len, bool *done)
+CK_RV kvp_output_room(size_t len, size_t least, const void *out, CK_ULONG *out_len, bool *done)
 {
-    const kvp_mechanism_ops *ops = op->mechanism->ops;
     *done = true;
-    if (op->has_held) {
-        if (!out) {
-            *out_len = op->held.len;
-            return CKR_OK;
-        }
-        *done = false;
-        return CKR_OK;
-    }
-
-    size_t most = ops->output_len(op, in_len, last);
     if (!out) {
-        *out_len = most;
+        *out_len = len;
         return CKR_OK;
     }
-    size_t least = last && ops->least_len ? ops->least_len(op, in_len) : most;
     if (*out_len < least) {
         *out_len = least;
         return CKR_BUFFER_TOO_SMALL;
     }
     *done = false;
     return CKR_OK;
+}
+
+/* Answer a length query or refuse a buffer that cannot be enough; sets @done if that was all. */
+static CK_RV answer_length(const kvp_crypt_operation *op, size_t in_len, bool last, const void *out,
+                           CK_ULONG *out_len, bool *done)
+{
+    const kvp_mechanism_ops *ops = op->mechanism->ops;
+    if (op->has_held) /* deliver looks at the room for it, when it is asked for rightly */
+        return kvp_output_room(op->held.len, 0, out, out_len, done);
+    size_t most = ops->output_len(op, in_len, last);
+    size_t least = last && ops->least_len ? ops->least_len(op, in_len) : most;
+    return kvp_output_room(most, least, out, out_len, done);
 }
 
 static CK_RV hash_input(kvp_call *call, const void *in, size_t len, uint8_t ret[32])

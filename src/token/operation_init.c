@@ -106,12 +106,6 @@ static kvp_crypt_operation *crypt_new(kvp_operation_kind kind, kvp_use use,
     return op;
 }
 
-static void crypt_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 /* Whether the row's family does this kind of operation at all. */
 static bool does(const kvp_mechanism *row, kvp_operation_kind kind, kvp_use use)
 {
@@ -146,6 +140,9 @@ static CK_RV check_key(kvp_call *call, const kvp_mechanism *row, kvp_operation_k
     if (rv != CKR_OK)
         return rv == CKR_OBJECT_HANDLE_INVALID ? CKR_KEY_HANDLE_INVALID : rv;
 
+    if (!kvp_object_takes_mechanism(key, row->type))
+        return kvp_mech_refuse(call, CKR_MECHANISM_INVALID,
+                               "the key's allowed mechanisms do not include %s", row->name);
     if (!kvp_mechanism_takes_type(row, key))
         return kvp_mech_refuse(call, CKR_KEY_TYPE_INCONSISTENT, "%s is not for a key of this type",
                                row->name);
@@ -175,7 +172,7 @@ static CK_RV prepare_with_key(kvp_call *call, kvp_session *session, kvp_operatio
             return rv;
     }
 
-    KVP_CLEANUP(crypt_freep) kvp_crypt_operation *op = crypt_new(kind, use, row, session->slot);
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = crypt_new(kind, use, row, session->slot);
     if (!op)
         return CKR_HOST_MEMORY;
     op->key = key;

@@ -28,8 +28,7 @@ CK_RV kvp_message_final(kvp_call *call, kvp_session *session, kvp_operation_kind
     return midway ? CKR_OPERATION_ACTIVE : CKR_OK;
 }
 
-/* A message is over, well or not: nothing of it is left for the next. */
-static void end_message(kvp_call *call, kvp_crypt_operation *op)
+void kvp_message_end(kvp_call *call, kvp_crypt_operation *op)
 {
     kvp_crypt_reset(op);
     kvp_mech_note(call, op->base.kind, op->use, op->mechanism, op->key);
@@ -44,16 +43,6 @@ static CK_RV message_rv(CK_RV rv)
 static CK_RV check_params(CK_ULONG parameter_len)
 {
     return parameter_len == sizeof(CK_GCM_MESSAGE_PARAMS) ? CKR_OK : CKR_MECHANISM_PARAM_INVALID;
-}
-
-/* A length query, or a buffer that is too small: sets @done. */
-static CK_RV answer_length(size_t len, const void *out, CK_ULONG *out_len, bool *done)
-{
-    *done = !out || *out_len < len;
-    if (!*done)
-        return CKR_OK;
-    *out_len = len;
-    return out ? CKR_BUFFER_TOO_SMALL : CKR_OK;
 }
 
 static void deliver(const kvp_buf *result, void *out, CK_ULONG *out_len)
@@ -77,7 +66,7 @@ static CK_RV one_message(kvp_call *call, kvp_crypt_operation *op,
         rv = kvp_crypt_feed(call, op, in, in_len, &result);
     if (rv == CKR_OK)
         rv = kvp_gcm_end(call, op, params, &result);
-    end_message(call, op);
+    kvp_message_end(call, op);
     if (rv == CKR_OK)
         deliver(&result, out, out_len);
     return message_rv(rv);
@@ -99,7 +88,7 @@ CK_RV kvp_message_once(kvp_call *call, kvp_session *session, kvp_operation_kind 
     if (rv == CKR_OK)
         rv = check_params(parameter_len);
     if (rv == CKR_OK) /* the text is as long on both sides; the tag is in the parameter */
-        rv = answer_length(in_len, out, out_len, &done);
+        rv = kvp_output_room(in_len, in_len, out, out_len, &done);
     if (rv == CKR_OK && !done)
         rv = one_message(call, op, parameter, aad, aad_len, in, in_len, out, out_len);
     kvp_operation_give(session, &op->base, CKR_OK, true);
@@ -123,7 +112,7 @@ CK_RV kvp_message_begin(kvp_call *call, kvp_session *session, kvp_operation_kind
             rv = kvp_gcm_begin(call, op, parameter, aad, aad_len);
         op->in_message = rv == CKR_OK;
         if (rv != CKR_OK)
-            end_message(call, op);
+            kvp_message_end(call, op);
     }
     kvp_operation_give(session, &op->base, CKR_OK, true);
     return rv;
@@ -137,10 +126,17 @@ static CK_RV next_part(kvp_call *call, kvp_crypt_operation *op, const CK_GCM_MES
     if (rv == CKR_OK && last)
         rv = kvp_gcm_end(call, op, params, &result);
     if (rv != CKR_OK || last)
-        end_message(call, op);
+        kvp_message_end(call, op);
     if (rv == CKR_OK)
         deliver(&result, out, out_len);
     return message_rv(rv);
+}
+
+static CK_RV room_for_part(const kvp_crypt_operation *op, size_t in_len, bool last, const void *out,
+                           CK_ULONG *out_len, bool *done)
+{
+    size_t len = kvp_gcm_message_len(op, in_len, last);
+    return kvp_output_room(len, len, out, out_len, done);
 }
 
 CK_RV kvp_message_next(kvp_call *call, kvp_session *session, kvp_operation_kind kind,
@@ -160,9 +156,9 @@ CK_RV kvp_message_next(kvp_call *call, kvp_session *session, kvp_operation_kind 
         if (parameter)
             rv = check_params(parameter_len);
         if (rv != CKR_OK)
-            end_message(call, op);
+            kvp_message_end(call, op);
         else
-            rv = answer_length(kvp_gcm_message_len(op, in_len, last), out, out_len, &done);
+            rv = room_for_part(op, in_len, last, out, out_len, &done);
         if (rv == CKR_OK && !done)
             rv = next_part(call, op, parameter, in, in_len, out, out_len, last);
     }

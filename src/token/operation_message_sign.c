@@ -8,13 +8,6 @@
 
 #include <string.h>
 
-/* A message is over, well or not. */
-static void end_message(kvp_call *call, kvp_crypt_operation *op)
-{
-    kvp_crypt_reset(op);
-    kvp_mech_note(call, op->base.kind, op->use, op->mechanism, op->key);
-}
-
 static CK_RV begin(kvp_call *call, kvp_crypt_operation *op)
 {
     const CK_MECHANISM mechanism = { op->mechanism->type, op->parameter.data, op->parameter.len };
@@ -86,11 +79,10 @@ static CK_RV sign(kvp_call *call, kvp_crypt_operation *op, bool whole, const kvp
     CK_RV rv = check_parameter(call, part->parameter_len);
     if (rv == CKR_OK && sig_len) {
         size_t len = op->mechanism->ops->output_len(op, part->data_len, true);
-        CK_ULONG room = *sig_len;
-        if (!sig || room < len) {
-            *sig_len = len;
-            return sig ? CKR_BUFFER_TOO_SMALL : CKR_OK;
-        }
+        bool done = false;
+        rv = kvp_output_room(len, len, sig, sig_len, &done);
+        if (done)
+            return rv;
     }
     if (rv == CKR_OK && whole)
         rv = begin(call, op);
@@ -99,7 +91,7 @@ static CK_RV sign(kvp_call *call, kvp_crypt_operation *op, bool whole, const kvp
     else if (rv == CKR_OK)
         rv = kvp_crypt_absorb(call, op, part->data, part->data_len);
     if (rv != CKR_OK || sig_len)
-        end_message(call, op);
+        kvp_message_end(call, op);
     return rv;
 }
 
@@ -139,7 +131,7 @@ CK_RV kvp_message_verify(kvp_call *call, kvp_session *session, bool whole,
         if (rv == CKR_OK && last)
             rv = op->mechanism->ops->verify(call, op, sig, sig_len);
         if (rv != CKR_OK || last)
-            end_message(call, op);
+            kvp_message_end(call, op);
     }
     kvp_operation_give(session, &op->base, CKR_OK, true);
     return rv;

@@ -5,12 +5,6 @@
  */
 #include "token/mech_ops.h"
 
-static void operation_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 CK_RV kvp_verify_signature_init(kvp_call *call, kvp_session *session, const CK_MECHANISM *mechanism,
                                 CK_OBJECT_HANDLE key, const void *sig, CK_ULONG sig_len)
 {
@@ -21,7 +15,7 @@ CK_RV kvp_verify_signature_init(kvp_call *call, kvp_session *session, const CK_M
     if (kvp_operation_active(session, KVP_OPERATION_VERIFY))
         return CKR_OPERATION_ACTIVE;
 
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_VERIFY, KVP_USE_SIGNATURE, mechanism,
                                  key, &op);
     if (rv != CKR_OK)

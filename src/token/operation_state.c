@@ -65,12 +65,11 @@ static CK_RV save(kvp_call *call, const kvp_crypt_operation *op, kvp_session *se
                                "a digest of a key, or of more than %zu bytes, cannot be saved",
                                STATE_DATA_MAX);
     size_t len = sizeof(state_head) + op->digested.len;
-    CK_ULONG room = *out_len;
+    bool done = false;
+    CK_RV rv = kvp_output_room(len + CHECKSUM, len + CHECKSUM, out, out_len, &done);
+    if (done)
+        return rv;
     *out_len = len + CHECKSUM;
-    if (!out)
-        return CKR_OK;
-    if (room < len + CHECKSUM)
-        return CKR_BUFFER_TOO_SMALL;
     state_head head;
     fill_head(op, session, &head);
     memcpy(out, &head, sizeof(head));
@@ -111,12 +110,6 @@ static bool is_valid(kvp_call *call, kvp_session *session, const uint8_t *state,
            head->session_state == kvp_session_state(session);
 }
 
-static void operation_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 CK_RV kvp_state_restore(kvp_call *call, kvp_session *session, const void *state, CK_ULONG len,
                         bool with_keys)
 {
@@ -126,7 +119,7 @@ CK_RV kvp_state_restore(kvp_call *call, kvp_session *session, const void *state,
     if (with_keys)
         return CKR_KEY_NOT_NEEDED;
 
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     const CK_MECHANISM mechanism = { head.mechanism, NULL, 0 };
     CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DIGEST, KVP_USE_DATA, &mechanism,
                                  CK_INVALID_HANDLE, &op);

@@ -200,5 +200,7 @@ CK_RV kvp_slot_logout(kvp_slot *slot)
     else
         rv = CKR_USER_NOT_LOGGED_IN;
     kvp_lock_give(&slot->lock);
+    if (rv == CKR_OK)
+        kvp_object_store_logged_out(slot->objects);
     return rv;
 }

@@ -29,12 +29,6 @@ static CK_RV wrapping_rv(CK_RV rv, bool wrap)
     }
 }
 
-static void operation_freep(kvp_crypt_operation **op)
-{
-    if (*op)
-        kvp_operation_free(&(*op)->base);
-}
-
 /* The value of the key to be wrapped, borrowed from it. */
 static CK_RV value_of(kvp_call *call, const kvp_object *key, const kvp_buf **ret)
 {
@@ -165,17 +159,13 @@ static CK_RV wrap(kvp_call *call, kvp_crypt_operation *op, const gcm_wrap *gcm,
 {
     size_t len = gcm->is_gcm ? value->len + gcm->tag_len
                              : op->mechanism->ops->output_len(op, value->len, true);
-    if (!out) {
-        *out_len = len;
-        return CKR_OK;
-    }
-    if (*out_len < len) {
-        *out_len = len;
-        return CKR_BUFFER_TOO_SMALL;
-    }
+    bool done = false;
+    CK_RV rv = kvp_output_room(len, len, out, out_len, &done);
+    if (done)
+        return rv;
 
     KVP_CLEANUP(kvp_buf_clear) kvp_buf wrapped = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
-    CK_RV rv = run(call, op, gcm, value->data, value->len, &wrapped);
+    rv = run(call, op, gcm, value->data, value->len, &wrapped);
     if (rv == CKR_OK && gcm->tag_len && kvp_buf_append(&wrapped, gcm->tag, gcm->tag_len) != KVP_OK)
         rv = CKR_HOST_MEMORY;
     kvp_mech_note(call, op->base.kind, KVP_USE_KEY, op->mechanism, op->key);
@@ -190,7 +180,7 @@ CK_RV kvp_wrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *mec
                    CK_OBJECT_HANDLE wrapping_key, CK_OBJECT_HANDLE key, const kvp_aad *aad,
                    void *out, CK_ULONG *out_len)
 {
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     gcm_wrap gcm = { 0 };
     CK_RV rv = prepare(call, session, mechanism, aad, wrapping_key, true, &gcm, &op);
     if (rv != CKR_OK)
@@ -225,7 +215,7 @@ CK_RV kvp_unwrap_key(kvp_call *call, kvp_session *session, const CK_MECHANISM *m
                      const CK_ATTRIBUTE *attrs, CK_ULONG count, const kvp_aad *aad,
                      CK_OBJECT_HANDLE *ret)
 {
-    KVP_CLEANUP(operation_freep) kvp_crypt_operation *op = NULL;
+    KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     gcm_wrap gcm = { 0 };
     CK_RV rv = prepare(call, session, mechanism, aad, unwrapping_key, false, &gcm, &op);
     if (rv != CKR_OK)

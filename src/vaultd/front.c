@@ -284,7 +284,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection,
         /* Closing with unread bytes would reset the connection, and the answer could be lost: what
          * is too large is read and dropped, unless it announces itself as larger than we care for.
          */
-        return v->announced > DISCARD_MAX ? answer(front, v->ex, connection) : MHD_YES;
+        return v->ex->body_too_large && v->announced > DISCARD_MAX
+                   ? answer(front, v->ex, connection)
+                   : MHD_YES;
     }
     if (*upload_data_size > 0)
         return receive(v, upload_data, upload_data_size);

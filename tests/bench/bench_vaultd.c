@@ -3,8 +3,8 @@
  * What a signature with RSA-2048 costs keyvaultd, beside what OpenSSL alone takes for it. The
  * daemon is a process of its own, 64 clients sign in parallel from this one, and a third process
  * answers the same HTTPS exchange with a fixed text: what that costs is the price of TLS and HTTP.
- * All is measured in CPU time of each process, so that a machine which does other things as well
- * changes little; rates by the clock are printed for those who have the machine for themselves.
+ * All is measured in CPU time of each process, since rates by the clock, which are printed as well,
+ * say nothing on a machine that does other things; see docs/benchmarks.md.
  *
  * usage: bench_vaultd [SECONDS [KEYVAULTD]]
  */

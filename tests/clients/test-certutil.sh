@@ -18,6 +18,8 @@ says 'lists the keys' '< 1>' tool -K
 tool -L -n dev:rsa -r >rsa.der 2>/dev/null
 ok 'the certificate is signed by its key' openssl verify -CAfile <(openssl x509 -inform DER -in rsa.der) \
     <(openssl x509 -inform DER -in rsa.der)
+ok 'makes a request with a new key' tool -R -s CN=request -k rsa -g 2048 -z noise -o request.der
+ok 'the request is signed by the key' openssl req -inform DER -in request.der -verify -noout
 ok 'renames' tool --rename -n dev:rsa --new-n other
 says 'lists the new name' 'dev:other  *u,u,u' tool -L
 ok 'deletes a certificate' tool -D -n dev:other

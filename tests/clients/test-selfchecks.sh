@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The checks that PKCS#11 programs bring for modules: pkcs11-tool's --test, --test-fork, --test-threads
-# and --test-hotplug, p11tool's listings and --test-sign, NSS's modutil and certutil; on
+# The checks that PKCS#11 programs bring for modules: pkcs11-tool's --test, --test-ec, --test-fork,
+# --test-threads and --test-hotplug, p11tool's listings and --test-sign, NSS's modutil and certutil; on
 # both kinds of vault, with and without a login that nobody needs.
 # usage: test-selfchecks.sh [vault|managed-hsm]; without it, both.
 here=$(cd "$(dirname "$0")" && pwd)
@@ -46,6 +46,9 @@ clean 'passes --test' 'No errors' tool --test
 clean 'passes --test logged in' 'No errors' tool --test --login --pin 1234
 clean 'passes --test as a user of a context' 'No errors' tool --test --login --pin 1234 \
     --login-type user
+# It makes a key pair, changes it, signs with it, and destroys it, private key first.
+clean 'passes --test-ec' 'Deleting the private and the public key again' tool --test-ec --session-rw \
+    --login --pin 1234 --id 6563 --label selfcheck --key-type EC:prime256v1
 clean 'passes --test-fork' 'forked child' tool --test-fork
 # Each takes half a minute, whatever the module does: all of them at once, beside the rest.
 threads="INGISLT0 ILGISLT0 ILP0SLT0GI"

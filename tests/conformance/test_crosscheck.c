@@ -60,7 +60,7 @@ START_TEST(signatures_are_understood_both_ways)
     /* Each is a request: one after another way of handing the data over. */
     for (flow_split how = 0; how < SPLIT_COUNT; how++) {
         CK_ULONG ours = sizeof(sig);
-        if (how == SPLIT_FIRST_BYTE || how == SPLIT_LAST_BYTE)
+        if (how != SPLIT_ONE_CALL && how != SPLIT_BLOCKS && how != SPLIT_ODD)
             continue;
         CHECKED(flow_sign(&ck, private, how, text, len, sig, &ours) == CKR_OK, name, how, len);
         CHECKED(ops_openssl_verifies(key->pkey, key, mechanism, text, len, sig, ours), name, how,

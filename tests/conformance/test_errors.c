@@ -211,6 +211,30 @@ START_TEST(refusals_have_the_codes_of_the_contract)
 }
 END_TEST
 
+/* Each function that has the vault use a key tells its refusal, and is over then. */
+START_TEST(a_refusal_reaches_whoever_asked)
+{
+    const function_row *row = &function_rows[_i];
+    word v[ARGUMENTS_MAX];
+
+    if (!(row->traits & REMOTE))
+        return;
+    for (size_t i = 0; i < KVP_ARRAY_LEN(contract); i++) {
+        world_cancel(w);
+        function_begin(w, row);
+        function_fill(w, row, v);
+        keyvaultd_fault(on_operation(KVP_CALL_KEY),
+                        json_pack("{s:i, s:{s:{s:s, s:s}}}", "status", contract[i].status, "body",
+                                  "error", "code", contract[i].code, "message", "as ordered"),
+                        EVERY_TIME);
+        assert_row_rv(row, contract[i].code, contract[i].key, row->call(v));
+        keyvaultd_no_faults();
+        if (row->traits & ENDS)
+            assert_row_rv(row, "after that", CKR_OPERATION_NOT_INITIALIZED, row->call(v));
+    }
+}
+END_TEST
+
 static const char *const passing[] = {
     "{\"status\": 429, \"headers\": {\"Retry-After\": \"0\"}}",
     "{\"status\": 500}",
@@ -273,6 +297,7 @@ int main(void)
     tcase_add_checked_fixture(others, world_setup, world_teardown);
     tcase_add_loop_test(others, refusals_have_the_codes_of_the_contract, 0,
                         (int)KVP_ARRAY_LEN(contract));
+    tcase_add_loop_test(others, a_refusal_reaches_whoever_asked, 0, (int)function_row_count);
     tcase_add_loop_test(others, what_passes_is_not_seen, 0, (int)KVP_ARRAY_LEN(passing));
     tcase_add_test(others, a_key_that_is_gone_is_no_key);
     suite_add_tcase(suite, others);

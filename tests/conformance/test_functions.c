@@ -286,6 +286,49 @@ static void an_error_ends_the_operation(const function_row *row)
     assert_row_rv(row, "after an error", CKR_OPERATION_NOT_INITIALIZED, row->call(v));
 }
 
+/* ---- two mistakes at once ---- */
+
+static const char *pointer_of(const function_row *row, const word *v)
+{
+    for (const char *p = row->arguments; *p; p++)
+        if (strchr("dlr", *p) && (*p != 'd' || v[p - row->arguments + 1].u))
+            return p;
+    return NULL;
+}
+
+/* The order that docs/conformance.md gives: pointers, session, operation, object, mechanism. */
+static void of_two_mistakes_the_first_is_told(const function_row *row)
+{
+    const char *key = strpbrk(row->arguments, "kwu");
+    CK_MECHANISM unknown = { CKM_RSA_X_509, NULL, 0 };
+    word v[ARGUMENTS_MAX];
+
+    function_fill(w, row, v);
+    const char *pointer = pointer_of(row, v);
+    if (pointer && row->arguments[0] == 'h') {
+        v[pointer - row->arguments].p = NULL;
+        if (row->traits & OPERATION)
+            assert_row_rv(row, "NULL and no operation", CKR_ARGUMENTS_BAD, row->call(v));
+        v[0].u = NO_HANDLE;
+        assert_row_rv(row, "NULL and no session", CKR_ARGUMENTS_BAD, row->call(v));
+    }
+    if (row->arguments[1] != 'm' || !key || row->good != CKR_OK)
+        return;
+    function_fill(w, row, v);
+    v[1].p = &unknown;
+    v[key - row->arguments].u = NO_HANDLE;
+    v[0].u = NO_HANDLE;
+    assert_row_rv(row, "no session and no key", CKR_SESSION_HANDLE_INVALID, row->call(v));
+    v[0].u = w->session;
+    CK_RV rv = row->call(v);
+    ck_assert_msg(rv != CKR_MECHANISM_INVALID && rv != CKR_OK, "C_%s, no key and no mechanism: %s",
+                  row->name, kvp_ckr_name(rv));
+    if (!(row->traits & STARTS))
+        return;
+    assert_row_rv(row, "good", CKR_OK, function_run(w, row));
+    assert_row_rv(row, "active and no key", CKR_OPERATION_ACTIVE, row->call(v));
+}
+
 /* ---- output ---- */
 
 static void a_length_query_and_a_short_buffer_change_nothing(const function_row *row)
@@ -473,6 +516,7 @@ START_TEST(each_function_keeps_the_rules_of_all)
         without_its_operation_it_is_not_initialized,
         an_operation_is_not_begun_twice,
         an_error_ends_the_operation,
+        of_two_mistakes_the_first_is_told,
         a_length_query_and_a_short_buffer_change_nothing,
     };
 

@@ -36,8 +36,13 @@ static size_t made_count;
 
 cert cert_make(const char *name, const cert *issuer, bool ca)
 {
+    return cert_of(EVP_EC_gen("P-256"), name, issuer, ca);
+}
+
+cert cert_of(EVP_PKEY *take_pkey, const char *name, const cert *issuer, bool ca)
+{
     static long serial = 0x00ab0000;
-    cert c = { EVP_EC_gen("P-256"), X509_new() };
+    cert c = { take_pkey, X509_new() };
     need(c.pkey && c.x509, "a key");
     X509 *by = issuer ? issuer->x509 : c.x509;
     X509_NAME *subject = X509_get_subject_name(c.x509);
@@ -152,9 +157,9 @@ void rest(const char *method, const char *path, const char *body)
 /* ---- the module ---- */
 
 static const char *const operations[] = {
-    "KeyGet",          "KeyList",           "CertificateGet",    "CertificateList",
-    "SecretGet",       "SecretList",        "KeyListVersions",   "SecretListVersions",
-    "KeyUpdate",       "CertificateUpdate", "SecretUpdate",      "SecretSet",
+    "KeyGet",    "KeyList",           "CertificateGet",  "CertificateList",
+    "SecretGet", "SecretList",        "KeyListVersions", "SecretListVersions",
+    "KeyUpdate", "CertificateUpdate", "SecretUpdate",    "SecretSet",
 };
 static size_t all_before, before[KVP_ARRAY_LEN(operations)];
 

@@ -18,6 +18,8 @@ typedef struct cert {
 } cert;
 /** An EC certificate of `CN=@name`, signed by @issuer, or by itself if that is NULL. */
 cert cert_make(const char *name, const cert *issuer, bool ca);
+/** The same of a key, taken; a public one where there is an @issuer. */
+cert cert_of(EVP_PKEY *take_pkey, const char *name, const cert *issuer, bool ca);
 
 /** DER that lives until the next call but three. */
 typedef struct der {

@@ -8,6 +8,7 @@
 #include "kvpkcs11/vendor.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -119,6 +120,26 @@ START_TEST(a_certificate_that_is_kept_as_a_secret_is_one)
     /* The secret of another type, and the ones behind certificates, were not read. */
     assert_requests("SecretGet", 1);
     ck_assert_uint_eq(find_class(CKO_DATA), 0);
+}
+END_TEST
+
+/* A key that the vault made, and a certificate that somebody issued for it. */
+START_TEST(a_certificate_kept_as_a_secret_tells_its_key_the_subject)
+{
+    unsigned char spki[512];
+    const unsigned char *at = spki;
+    size_t len =
+        attribute_of(one(CKO_PRIVATE_KEY, "plain"), CKA_PUBLIC_KEY_INFO, spki, sizeof(spki));
+    assert_attribute(one(CKO_PRIVATE_KEY, "plain"), CKA_SUBJECT, "", 0);
+    cert issued = cert_of(d2i_PUBKEY(NULL, &at, (long)len), "issued", &root, false);
+    cert_store_as_secret("plain-cert", "plain", &issued);
+
+    assert_der(one(CKO_CERTIFICATE, "plain"), CKA_VALUE, cert_der(&issued));
+    der subject = cert_name_der(X509_get_subject_name(issued.x509));
+    assert_der(one(CKO_PRIVATE_KEY, "plain"), CKA_SUBJECT, subject);
+    assert_der(one(CKO_PUBLIC_KEY, "plain"), CKA_SUBJECT, subject);
+    rest("DELETE", "/secrets/plain-cert", NULL);
+    rest("DELETE", "/deletedsecrets/plain-cert", NULL);
 }
 END_TEST
 
@@ -245,6 +266,47 @@ START_TEST(the_profile_of_certificates_is_that_of_a_token_that_shows_them)
 }
 END_TEST
 
+/* ---- threads ---- */
+
+static void *read_all(void *user)
+{
+    static const CK_ATTRIBUTE_TYPE types[] = { CKA_VALUE, CKA_ID, CKA_SUBJECT, CKA_UNIQUE_ID };
+    CK_RV *rv = user;
+    CK_SESSION_HANDLE session;
+    *rv = p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+    for (int round = 0; round < 4 && *rv == CKR_OK; round++) {
+        CK_OBJECT_HANDLE handles[64];
+        CK_ULONG n = 0;
+        *rv = p11->C_FindObjectsInit(session, NULL, 0);
+        if (*rv == CKR_OK)
+            *rv = p11->C_FindObjects(session, handles, 64, &n);
+        if (*rv == CKR_OK)
+            *rv = p11->C_FindObjectsFinal(session);
+        for (CK_ULONG i = 0; i < n * KVP_ARRAY_LEN(types) && *rv == CKR_OK; i++) {
+            CK_BYTE value[2048];
+            CK_ATTRIBUTE attr = { types[i % KVP_ARRAY_LEN(types)], value, sizeof(value) };
+            *rv = p11->C_GetAttributeValue(session, handles[i / KVP_ARRAY_LEN(types)], &attr, 1);
+            if (*rv == CKR_ATTRIBUTE_TYPE_INVALID || *rv == CKR_ATTRIBUTE_SENSITIVE)
+                *rv = CKR_OK;
+        }
+    }
+    return NULL;
+}
+
+START_TEST(threads_read_everything_at_once)
+{
+    pthread_t threads[4];
+    CK_RV rvs[4];
+    module_configure("secrets = yes\nversions = all\n");
+    for (size_t i = 0; i < KVP_ARRAY_LEN(threads); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all, &rvs[i]), 0);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(threads); i++) {
+        pthread_join(threads[i], NULL);
+        assert_rv(CKR_OK, rvs[i]);
+    }
+}
+END_TEST
+
 /* ---- changes ---- */
 
 START_TEST(a_renewed_certificate_is_a_new_object)
@@ -322,6 +384,7 @@ int main(void)
     tcase_add_test(tcase, key_and_certificate_belong_together);
     tcase_add_test(tcase, tags_name_the_certificate_as_they_name_its_key);
     tcase_add_test(tcase, a_certificate_that_is_kept_as_a_secret_is_one);
+    tcase_add_test(tcase, a_certificate_kept_as_a_secret_tells_its_key_the_subject);
     tcase_add_test(tcase, an_unknown_attribute_is_none_of_a_certificate);
     tcase_add_test(tcase, a_label_is_one_get_and_no_list);
     tcase_add_test(tcase, a_class_is_lists_of_certificates_and_secrets);
@@ -331,6 +394,7 @@ int main(void)
     tcase_add_test(tcase, the_whole_token_is_one_list_of_each);
     tcase_add_test(tcase, without_certificates_there_are_none_and_no_request);
     tcase_add_test(tcase, the_profile_of_certificates_is_that_of_a_token_that_shows_them);
+    tcase_add_test(tcase, threads_read_everything_at_once);
     tcase_add_test(tcase, a_renewed_certificate_is_a_new_object);
     tcase_add_test(tcase, what_vanishes_between_list_and_reading_is_no_error);
     tcase_add_test(tcase, a_disabled_certificate_is_not_shown);

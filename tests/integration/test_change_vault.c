@@ -24,6 +24,21 @@ static void setup(void)
     module_configure("secrets = yes\nchain = none\n");
 }
 
+/* Certificates live as long as the test: leak checkers find them here. */
+static cert certificates[8];
+static size_t certificate_count;
+
+static cert keep(cert c)
+{
+    ck_assert_uint_lt(certificate_count, KVP_ARRAY_LEN(certificates));
+    return certificates[certificate_count++] = c;
+}
+
+static cert made(const char *name, const cert *issuer, bool ca)
+{
+    return keep(cert_make(name, issuer, ca));
+}
+
 typedef struct attrs {
     CK_ATTRIBUTE at[24];
     CK_ULONG count;
@@ -114,7 +129,7 @@ static void assert_member(const json_t *document, const char *name, const char *
 START_TEST(a_certificate_for_a_key_is_kept_as_a_secret_and_found_by_its_id)
 {
     keyvaultd_create_key("web", "EC", 0, "P-256");
-    cert c = cert_make("web", NULL, false);
+    cert c = made("web", NULL, false);
     der d = cert_der(&c);
     CK_OBJECT_HANDLE object = created(certificate_attrs(&c, "Web server", "web"));
     json_t *secret = NULL;
@@ -145,7 +160,7 @@ END_TEST
 
 START_TEST(a_name_that_is_taken_or_deleted_is_left_alone)
 {
-    cert c = cert_make("again", NULL, false);
+    cert c = made("again", NULL, false);
     json_t *before, *after;
     secret_set("again", "mine", NULL, NULL);
     before = stored("/secrets/again");
@@ -182,7 +197,7 @@ static attrs changed_attr(attrs t, CK_ATTRIBUTE_TYPE type, const void *value, si
 
 START_TEST(what_is_no_such_certificate_costs_no_request)
 {
-    cert c = cert_make("bad", NULL, false), other = cert_make("other", NULL, false);
+    cert c = made("bad", NULL, false), other = made("other", NULL, false);
     attrs t = certificate_attrs(&c, "bad", NULL);
     der name = cert_name_der(X509_get_subject_name(other.x509)), serial = cert_serial_der(&other);
     CK_ULONG category = 2;
@@ -213,7 +228,7 @@ END_TEST
 
 START_TEST(settings_that_hide_certificates_and_data_refuse_them)
 {
-    cert c = cert_make("hidden", NULL, false);
+    cert c = made("hidden", NULL, false);
     module_configure("certificates = no\n");
     assert_rv(CKR_TEMPLATE_INCONSISTENT, create(certificate_attrs(&c, "hidden", NULL)));
     assert_rv(CKR_TEMPLATE_INCONSISTENT, create(data_attrs("hidden", "x", 1)));
@@ -248,14 +263,15 @@ static cert certificate_for(const char *name, const cert *ca)
     ck_assert_int_gt(X509_sign(c.x509, ca->pkey, EVP_sha256()), 0);
     X509_REQ_free(csr);
     json_decref(pending);
-    return c;
+    return keep(c);
 }
 
 START_TEST(a_certificate_that_is_waited_for_finishes_the_operation)
 {
-    cert ca = cert_make("authority", NULL, true);
+    cert ca = made("authority", NULL, true);
     rest("POST", "/certificates/waiting/create",
-         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=waiting\"},\"issuer\":{\"name\":\"Unknown\"},"
+         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=waiting\"},\"issuer\":{\"name\":"
+         "\"Unknown\"},"
          "\"key_props\":{\"kty\":\"EC\",\"crv\":\"P-256\",\"exportable\":false}}}");
     cert c = certificate_for("waiting", &ca);
     der d = cert_der(&c);
@@ -271,8 +287,9 @@ START_TEST(a_certificate_that_is_waited_for_finishes_the_operation)
 
     /* Another one with that id does not fit: it is kept beside it. */
     rest("POST", "/certificates/other/create",
-         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=other\"},\"issuer\":{\"name\":\"Unknown\"}}}");
-    cert stranger = cert_make("stranger", NULL, false);
+         "{\"policy\":{\"x509_props\":{\"subject\":\"CN=other\"},\"issuer\":{\"name\":\"Unknown\"}}"
+         "}");
+    cert stranger = made("stranger", NULL, false);
     object = created(certificate_attrs(&stranger, "other", "other"));
     certificate = stored("/certificates/other/pending");
     assert_member(certificate, "status", "inProgress");
@@ -282,7 +299,7 @@ END_TEST
 
 START_TEST(label_and_id_of_certificates_are_changed)
 {
-    cert c = cert_make("change", NULL, false);
+    cert c = made("change", NULL, false);
     der d = cert_der(&c);
     cert_import("real", &c, NULL, true, true);
     CK_OBJECT_HANDLE kept = created(certificate_attrs(&c, "kept", NULL));
@@ -328,6 +345,7 @@ START_TEST(label_and_id_of_certificates_are_changed)
     assert_rv(CKR_ACTION_PROHIBITED, p11->C_DestroyObject(module_session, key));
     assert_rv(CKR_ACTION_PROHIBITED, set(key, CKA_LABEL, "x", 1));
     assert_rv(CKR_OK, p11->C_DestroyObject(module_session, both[1]));
+    assert_rv(CKR_OK, p11->C_DestroyObject(module_session, key)); /* it went along */
     assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, key));
     assert_rv(CKR_OK, p11->C_DestroyObject(module_session, both[0]));
     assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, both[0]));
@@ -344,7 +362,7 @@ END_TEST
 
 START_TEST(a_session_certificate_is_this_sessions_and_can_be_copied_to_the_token)
 {
-    cert c = cert_make("session", NULL, false);
+    cert c = made("session", NULL, false);
     der d = cert_der(&c);
     attrs t = changed_attr(certificate_attrs(&c, "session", "1"), CKA_TOKEN, &no, sizeof(no));
     CK_OBJECT_HANDLE object = created(t), copy;
@@ -498,7 +516,7 @@ END_TEST
 START_TEST(a_token_that_is_write_protected_is_not_changed)
 {
     CK_TOKEN_INFO info;
-    cert c = cert_make("protected", NULL, false);
+    cert c = made("protected", NULL, false);
     keyvaultd_create_key("protected", "EC", 0, "P-256");
     module_configure("secrets = yes\nread_only = yes\n");
     assert_rv(CKR_OK, p11->C_GetTokenInfo(module_slot, &info));
@@ -519,7 +537,7 @@ END_TEST
 
 START_TEST(a_read_only_session_changes_nothing)
 {
-    cert c = cert_make("reader", NULL, false);
+    cert c = made("reader", NULL, false);
     attrs t = certificate_attrs(&c, "reader", NULL);
     CK_SESSION_HANDLE reader = module_open_session(0);
     CK_OBJECT_HANDLE object = created(data_attrs("reader", "x", 1)), other;

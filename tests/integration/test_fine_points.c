@@ -75,6 +75,25 @@ START_TEST(login_is_granted_where_none_is_needed_and_states_follow)
 }
 END_TEST
 
+START_TEST(private_session_objects_end_with_the_login)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE template[] = { { CKA_CLASS, &class, sizeof(class) },
+                                { CKA_TOKEN, &no, sizeof(no) },
+                                { CKA_PRIVATE, &yes, sizeof(yes) } };
+    CK_OBJECT_HANDLE private, public = data_object("public");
+    CK_ULONG size;
+    assert_rv(CKR_OK, p11->C_Login(module_session, CKU_USER, NULL, 0));
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, template, 3, &private));
+    assert_rv(CKR_OK, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_Logout(module_session));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_Login(module_session, CKU_USER, NULL, 0));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_GetObjectSize(module_session, private, &size));
+    assert_rv(CKR_OK, p11->C_GetObjectSize(module_session, public, &size));
+}
+END_TEST
+
 START_TEST(nothing_is_ever_parallel)
 {
     CK_MECHANISM sha256 = { CKM_SHA256, NULL, 0 };
@@ -418,11 +437,63 @@ START_TEST(a_mac_of_another_length_never_verifies)
 }
 END_TEST
 
+/* Whether anything can be begun with it: without a parameter, some say only that they need one. */
+static bool can_be_begun(CK_MECHANISM_TYPE type, CK_OBJECT_HANDLE key, CK_OBJECT_HANDLE other)
+{
+    CK_MECHANISM mechanism = { type, NULL, 0 };
+    CK_SESSION_HANDLE s = module_session;
+    CK_OBJECT_HANDLE made;
+    CK_ULONG len = 0;
+    const CK_RV rvs[] = {
+        p11->C_EncryptInit(s, &mechanism, key),
+        p11->C_DecryptInit(s, &mechanism, key),
+        p11->C_SignInit(s, &mechanism, key),
+        p11->C_SignRecoverInit(s, &mechanism, key),
+        p11->C_VerifyInit(s, &mechanism, key),
+        p11->C_VerifyRecoverInit(s, &mechanism, key),
+        p11->C_WrapKey(s, &mechanism, key, other, NULL, &len),
+        p11->C_UnwrapKey(s, &mechanism, key, text, 1, NULL, 0, &made),
+    };
+    bool begun = false;
+    assert_rv(CKR_OK, p11_3->C_SessionCancel(s, ~(CK_FLAGS)0));
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rvs); i++)
+        begun |= rvs[i] == CKR_OK || rvs[i] == CKR_MECHANISM_PARAM_INVALID ||
+                 rvs[i] == CKR_WRAPPED_KEY_LEN_RANGE;
+    return begun;
+}
+
+START_TEST(a_key_allows_what_can_be_begun_with_it_and_no_more)
+{
+    CK_OBJECT_HANDLE other = session_key(CKK_AES);
+    const CK_OBJECT_HANDLE keys[] = {
+        find(CKO_PRIVATE_KEY, "fine-rsa"), find(CKO_PUBLIC_KEY, "fine-rsa"),
+        find(CKO_PRIVATE_KEY, "fine-ec"),  find(CKO_PUBLIC_KEY, "fine-ec"),
+        find(CKO_SECRET_KEY, "fine-oct"),  session_key(CKK_AES),
+        session_key(CKK_GENERIC_SECRET),
+    };
+    CK_MECHANISM_TYPE types[128], allowed[128];
+    CK_ULONG count = KVP_ARRAY_LEN(types);
+    assert_rv(CKR_OK, p11->C_GetMechanismList(module_slot, types, &count));
+    for (size_t k = 0; k < KVP_ARRAY_LEN(keys); k++) {
+        CK_ATTRIBUTE attr = { CKA_ALLOWED_MECHANISMS, allowed, sizeof(allowed) };
+        assert_rv(CKR_OK, p11->C_GetAttributeValue(module_session, keys[k], &attr, 1));
+        for (CK_ULONG i = 0; i < count; i++) {
+            bool listed = false;
+            for (CK_ULONG a = 0; a < attr.ulValueLen / sizeof(allowed[0]); a++)
+                listed |= allowed[a] == types[i];
+            ck_assert_msg(can_be_begun(types[i], keys[k], other) == listed, "%s, key %zu is %s",
+                          kvp_ckm_name(types[i]), k, listed ? "listed" : "not listed");
+        }
+    }
+}
+END_TEST
+
 /* Every mechanism that is listed, with parameters and keys that make no sense. */
 START_TEST(bad_input_has_a_name_of_its_own)
 {
     CK_MECHANISM_TYPE types[128];
     CK_ULONG count = KVP_ARRAY_LEN(types), len;
+    static const CK_ULONG sizes[] = { 0, 1, 16, 24, 40, 48, 56 }; /* of the parameters there are */
     CK_BYTE junk[64];
     CK_OBJECT_HANDLE keys[] = { find(CKO_PRIVATE_KEY, "fine-rsa"), find(CKO_PUBLIC_KEY, "fine-rsa"),
                                 find(CKO_PRIVATE_KEY, "fine-ec"),  find(CKO_PUBLIC_KEY, "fine-ec"),
@@ -432,7 +503,8 @@ START_TEST(bad_input_has_a_name_of_its_own)
     assert_rv(CKR_OK, p11->C_GetMechanismList(module_slot, types, &count));
     for (CK_ULONG i = 0; i < count; i++) {
         for (CK_ULONG k = 0; k < KVP_ARRAY_LEN(keys); k++) {
-            for (CK_ULONG size = 0; size <= sizeof(junk); size += 8) {
+            for (size_t z = 0; z < KVP_ARRAY_LEN(sizes); z++) {
+                CK_ULONG size = sizes[z];
                 CK_MECHANISM mechanism = { types[i], size ? junk : NULL, size };
                 CK_RV rvs[] = {
                     p11->C_SignInit(module_session, &mechanism, keys[k]),
@@ -540,6 +612,7 @@ int main(void)
     prepare();
     tcase_add_checked_fixture(tcase, module_setup, module_teardown);
     tcase_add_test(tcase, login_is_granted_where_none_is_needed_and_states_follow);
+    tcase_add_test(tcase, private_session_objects_end_with_the_login);
     tcase_add_test(tcase, nothing_is_ever_parallel);
     tcase_add_loop_test(tcase, a_one_part_call_after_an_update_is_an_active_operation, 0,
                         kind_count);
@@ -552,6 +625,7 @@ int main(void)
     tcase_add_test(tcase, a_change_that_fails_has_changed_nothing);
     tcase_add_test(tcase, hardware_is_said_where_the_device_has_a_key_for_it);
     tcase_add_loop_test(tcase, a_mac_of_another_length_never_verifies, 0, 2);
+    tcase_add_test(tcase, a_key_allows_what_can_be_begun_with_it_and_no_more);
     tcase_add_test(tcase, bad_input_has_a_name_of_its_own);
     tcase_add_loop_test(tcase, a_flag_cancels_what_it_names_and_nothing_else, 0,
                         (int)KVP_ARRAY_LEN(cancels));

@@ -58,7 +58,7 @@ START_TEST(classes_of_a_managed_hsm_come_from_the_documents)
     assert_rv(CKR_OK, p11->C_FindObjectsInit(module_session, NULL, 0));
     assert_rv(CKR_OK, p11->C_FindObjects(module_session, found, 16, &n));
     assert_rv(CKR_OK, p11->C_FindObjectsFinal(module_session));
-    ck_assert_uint_eq(n, 3 + 1); /* a pair, a secret key, and the token's profile */
+    ck_assert_uint_eq(n, 3 + 3); /* a pair, a secret key, and the token's profiles */
     assert_rv(CKR_OK, p11->C_FindObjectsInit(module_session, attrs, 1));
     assert_rv(CKR_OK, p11->C_FindObjects(module_session, found, 16, &n));
     assert_rv(CKR_OK, p11->C_FindObjectsFinal(module_session));

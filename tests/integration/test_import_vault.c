@@ -221,8 +221,7 @@ START_TEST(a_deleted_name_is_not_made_again)
     attrs t;
     rsa_attrs(&t, pkey, "gone", true);
     assert_rv(CKR_OK, p11->C_DestroyObject(module_session, created(&t)));
-    assert_rv(CKR_FUNCTION_REJECTED,
-              p11->C_CreateObject(module_session, t.at, t.count, &handle));
+    assert_rv(CKR_FUNCTION_REJECTED, p11->C_CreateObject(module_session, t.at, t.count, &handle));
     /* Without a label nobody asked for the name. */
     t.at[3].type = CKA_ID;
     handle = created(&t);

@@ -15,7 +15,8 @@
 
 #define THREADS 4
 
-static CK_OBJECT_HANDLE key;
+/* Others read it while the module starts anew. */
+static _Atomic CK_OBJECT_HANDLE key;
 static atomic_bool stop;
 static atomic_long signatures, refused, strange;
 static pthread_t threads[THREADS];
@@ -36,7 +37,7 @@ static CK_RV sign_with(CK_SESSION_HANDLE session)
 static CK_RV sign_once(void)
 {
     CK_SESSION_HANDLE session;
-    CK_RV rv = p11->C_OpenSession(module_slot, CKF_SERIAL_SESSION, NULL, NULL, &session);
+    CK_RV rv = p11->C_OpenSession(0, CKF_SERIAL_SESSION, NULL, NULL, &session);
 
     if (rv != CKR_OK)
         return rv;
@@ -110,6 +111,11 @@ START_TEST(finalize_lets_calls_in_flight_end_and_initialize_starts_anew)
 }
 END_TEST
 
+/*
+ * The sanitizers of gcc 12 leave their allocator's locks to whatever thread had them at fork, so
+ * that a child of threads that allocate hangs in malloc.
+ */
+#ifndef KVP_SANITIZED
 static CK_RV initialize_in_child(void)
 {
     CK_RV rv = p11->C_Initialize(NULL);
@@ -145,6 +151,7 @@ START_TEST(a_child_forked_among_requests_is_whole)
     module_teardown();
 }
 END_TEST
+#endif
 
 static void *initialize_in_thread(void *ret)
 {
@@ -227,8 +234,10 @@ int main(void)
     keyvaultd_start("vault");
     keyvaultd_create_key("busy", "EC", 0, "P-256");
     tcase_add_test(tcase, finalize_lets_calls_in_flight_end_and_initialize_starts_anew);
+#ifndef KVP_SANITIZED
     tcase_add_loop_test(tcase, a_child_forked_among_requests_is_whole, 0,
                         (int)KVP_ARRAY_LEN(in_child));
+#endif
     tcase_add_test(tcase, one_thread_of_a_child_initializes_it);
     tcase_add_test(tcase, many_threads_share_one_session);
     suite_add_tcase(suite, tcase);

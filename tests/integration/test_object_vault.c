@@ -200,6 +200,12 @@ START_TEST(destroying_the_private_key_deletes_it_softly)
     assert_rv(CKR_OBJECT_HANDLE_INVALID,
               get_in(module_session, public_key, CKA_LABEL, label, &len));
     ck_assert(module_find(module_session, CKO_PUBLIC_KEY, "doomed") == CK_INVALID_HANDLE);
+    /* Who destroys a pair object by object, private key first, is not told that it is gone. */
+    CK_SESSION_HANDLE reader = module_open_session(0);
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(reader, public_key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, private_key));
+    assert_rv(CKR_OK, p11->C_DestroyObject(module_session, public_key));
+    assert_rv(CKR_OBJECT_HANDLE_INVALID, p11->C_DestroyObject(module_session, public_key));
 }
 END_TEST
 
@@ -256,6 +262,25 @@ START_TEST(a_session_key_works)
 }
 END_TEST
 
+START_TEST(a_session_key_takes_the_mechanisms_of_its_list_only)
+{
+    static const CK_MECHANISM_TYPE allowed[] = { CKM_AES_CBC };
+    unsigned char iv[16] = { 0 };
+    CK_MECHANISM cbc = { CKM_AES_CBC, iv, sizeof(iv) };
+    CK_MECHANISM cbc_pad = { CKM_AES_CBC_PAD, iv, sizeof(iv) };
+    CK_OBJECT_HANDLE key;
+    CK_ATTRIBUTE attrs[] = {
+        { CKA_CLASS, &secret_class, sizeof(secret_class) },
+        { CKA_KEY_TYPE, &aes, sizeof(aes) },
+        { CKA_VALUE, (void *)(uintptr_t) "0123456789abcdef", 16 },
+        { CKA_ALLOWED_MECHANISMS, (void *)(uintptr_t)allowed, sizeof(allowed) },
+    };
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, attrs, 4, &key));
+    assert_rv(CKR_MECHANISM_INVALID, p11->C_EncryptInit(module_session, &cbc_pad, key));
+    assert_rv(CKR_OK, p11->C_EncryptInit(module_session, &cbc, key));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("object_vault");
@@ -284,6 +309,7 @@ int main(void)
     tcase_add_checked_fixture(session, module_setup, module_teardown);
     tcase_add_test(session, session_objects_are_of_all_sessions_and_end_with_theirs);
     tcase_add_test(session, a_session_key_works);
+    tcase_add_test(session, a_session_key_takes_the_mechanisms_of_its_list_only);
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, changing);
     suite_add_tcase(suite, session);

@@ -74,6 +74,49 @@ START_TEST(what_the_vault_signs_others_verify)
 }
 END_TEST
 
+/* C_SignMessage and C_SignMessageNext: many signatures of one C_MessageSignInit, a request each. */
+START_TEST(what_the_vault_signs_by_messages_others_verify)
+{
+    const ops_key *key = key_of(_i);
+    const ops_mechanism *mechanism = mechanism_of(_i);
+    CK_MECHANISM ck = ops_ck(mechanism);
+    unsigned char data[300], sig[1024];
+    size_t len = ops_data(mechanism, data);
+    if (!ops_fits(mechanism, key))
+        return;
+    CK_OBJECT_HANDLE private = ops_private(key), public = ops_public(key);
+    EVP_PKEY *from_token = ops_public_from_token(key);
+
+    assert_rv(CKR_OK, p11_3->C_MessageSignInit(module_session, &ck, private));
+    assert_rv(CKR_OK, p11_3->C_MessageVerifyInit(module_session, &ck, public));
+    for (int parts = 0; parts < 2; parts++) {
+        CK_ULONG sig_len = sizeof(sig);
+        size_t before = keyvaultd_requests(NULL), cut = parts ? len / 2 : 0;
+        if (parts) {
+            assert_rv(CKR_OK, p11_3->C_SignMessageBegin(module_session, NULL, 0));
+            assert_rv(CKR_OK,
+                      p11_3->C_SignMessageNext(module_session, NULL, 0, data, cut, NULL, NULL));
+            assert_rv(CKR_OK, p11_3->C_SignMessageNext(module_session, NULL, 0, data + cut,
+                                                       len - cut, sig, &sig_len));
+        } else {
+            assert_rv(CKR_OK,
+                      p11_3->C_SignMessage(module_session, NULL, 0, data, len, sig, &sig_len));
+        }
+        ck_assert_uint_eq(keyvaultd_requests(NULL), before + 1);
+        ck_assert(ops_openssl_verifies(from_token, key, mechanism, data, len, sig, sig_len));
+        assert_rv(CKR_OK, p11_3->C_VerifyMessage(module_session, NULL, 0, data, len, sig, sig_len));
+        assert_rv(CKR_OK, p11_3->C_VerifyMessageBegin(module_session, NULL, 0));
+        assert_rv(CKR_OK, p11_3->C_VerifyMessageNext(module_session, NULL, 0, data, cut, NULL, 0));
+        assert_rv(CKR_OK, p11_3->C_VerifyMessageNext(module_session, NULL, 0, data + cut, len - cut,
+                                                     sig, sig_len));
+        ck_assert_uint_eq(keyvaultd_requests(NULL), before + 1);
+    }
+    assert_rv(CKR_OK, p11_3->C_MessageSignFinal(module_session));
+    assert_rv(CKR_OK, p11_3->C_MessageVerifyFinal(module_session));
+    EVP_PKEY_free(from_token);
+}
+END_TEST
+
 START_TEST(what_openssl_signs_the_module_verifies)
 {
     const ops_key *key = key_of(_i);
@@ -237,6 +280,7 @@ int main(void)
     int combinations = (int)(ops_sign_mechanism_count * ops_key_count);
     tcase_add_checked_fixture(all, module_setup, module_teardown);
     tcase_set_timeout(all, 60);
+    tcase_add_loop_test(all, what_the_vault_signs_by_messages_others_verify, 0, combinations);
     tcase_add_loop_test(all, what_the_vault_signs_others_verify, 0, combinations);
     tcase_add_loop_test(all, what_openssl_signs_the_module_verifies, 0, combinations);
     suite_add_tcase(suite, all);

@@ -117,7 +117,8 @@ END_TEST
 
 START_TEST(an_issuer_is_known_by_its_name_and_key)
 {
-    kvp_cert *child = read_cert(leaf), *issuer = read_cert(root), *same_name = read_cert(other_root);
+    kvp_cert *child = read_cert(leaf), *issuer = read_cert(root),
+             *same_name = read_cert(other_root);
 
     ck_assert(kvp_cert_names_issuer(child, issuer));
     ck_assert(kvp_cert_names_issuer(issuer, issuer));
@@ -129,6 +130,70 @@ START_TEST(an_issuer_is_known_by_its_name_and_key)
     kvp_cert_free(child);
     kvp_cert_free(issuer);
     kvp_cert_free(same_name);
+}
+END_TEST
+
+/* The public numbers of @pkey, as a vault tells them. */
+static void numbers(const EVP_PKEY *pkey, kvp_key *ret)
+{
+    unsigned char point[256];
+    BIGNUM *n = NULL, *e = NULL;
+    size_t len = 0;
+
+    memset(ret, 0, sizeof(*ret));
+    if (EVP_PKEY_get_bn_param(pkey, "n", &n) && EVP_PKEY_get_bn_param(pkey, "e", &e)) {
+        unsigned char bytes[512];
+        ret->kty = KVP_KTY_RSA;
+        ck_assert_int_eq(kvp_buf_set(&ret->n, bytes, (size_t)BN_bn2bin(n, bytes)), KVP_OK);
+        ck_assert_int_eq(kvp_buf_set(&ret->e, bytes, (size_t)BN_bn2bin(e, bytes)), KVP_OK);
+    } else {
+        ck_assert(
+            EVP_PKEY_get_octet_string_param(pkey, "encoded-pub-key", point, sizeof(point), &len));
+        ret->kty = KVP_KTY_EC;
+        ck_assert_int_eq(kvp_buf_set(&ret->x, point + 1, len / 2), KVP_OK);
+        ck_assert_int_eq(kvp_buf_set(&ret->y, point + 1 + len / 2, len / 2), KVP_OK);
+    }
+    BN_free(n);
+    BN_free(e);
+}
+
+static void numbers_clear(kvp_key *key)
+{
+    kvp_buf_clear(&key->n);
+    kvp_buf_clear(&key->e);
+    kvp_buf_clear(&key->x);
+    kvp_buf_clear(&key->y);
+}
+
+START_TEST(a_certificate_knows_its_key)
+{
+    EVP_PKEY *rsa[2] = { EVP_RSA_gen(2048), EVP_RSA_gen(2048) };
+    X509 *x509 = make(rsa[0], "rsa", NULL, NULL);
+    kvp_cert *ec_cert = read_cert(leaf), *rsa_cert = read_cert(x509);
+    kvp_key key;
+
+    for (int i = 0; i < 3; i++) {
+        numbers(keys[i], &key);
+        ck_assert(kvp_cert_has_key(ec_cert, &key) == (i == 2));
+        ck_assert(!kvp_cert_has_key(rsa_cert, &key));
+        numbers_clear(&key);
+    }
+    for (int i = 0; i < 2; i++) {
+        numbers(rsa[i], &key);
+        ck_assert(kvp_cert_has_key(rsa_cert, &key) == (i == 0));
+        ck_assert(!kvp_cert_has_key(ec_cert, &key));
+        numbers_clear(&key);
+        EVP_PKEY_free(rsa[i]);
+    }
+    memset(&key, 0, sizeof(key));
+    ck_assert(!kvp_cert_has_key(ec_cert, &key));
+    key.kty = KVP_KTY_RSA;
+    ck_assert(!kvp_cert_has_key(rsa_cert, &key));
+    key.kty = KVP_KTY_EC;
+    ck_assert(!kvp_cert_has_key(ec_cert, &key));
+    kvp_cert_free(ec_cert);
+    kvp_cert_free(rsa_cert);
+    X509_free(x509);
 }
 END_TEST
 
@@ -275,6 +340,7 @@ int main(void)
     tcase_add_test(tcase, a_certificate_gives_its_parts_as_they_stand);
     tcase_add_test(tcase, a_root_is_a_ca_and_issued_itself);
     tcase_add_test(tcase, an_issuer_is_known_by_its_name_and_key);
+    tcase_add_test(tcase, a_certificate_knows_its_key);
     tcase_add_test(tcase, what_is_no_certificate_is_refused);
     tcase_add_test(tcase, pem_gives_its_certificates_and_nothing_else);
     tcase_add_test(tcase, a_pfx_gives_its_certificates);

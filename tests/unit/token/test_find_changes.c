@@ -253,6 +253,54 @@ START_TEST(a_child_that_initialises_finds_the_key_without_a_request)
 }
 END_TEST
 
+/* ---- older versions ---- */
+
+/* A Managed HSM's listings do not tell which objects a key is, so bundles are read. */
+START_TEST(older_versions_of_an_hsm_are_shown_too)
+{
+    fake_token *hsm = fake_new(true);
+    CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY;
+    CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, secret_class) };
+    hsm->config.versions_all = true;
+    fake_add_oct("aes", KVP_OP_ENCRYPT | KVP_OP_DECRYPT);
+    fake_sleep(1000);
+    fake_rotate("aes");
+    fake_sleep(120000);
+
+    ck_assert_uint_eq(fake_find(hsm, attrs, 1, found, MAX), 2);
+    ck_assert_uint_ne(found[0], found[1]);
+    fake_remove("aes");
+    fake_sleep(KVP_OBJECT_AGE_MS);
+    ck_assert_uint_eq(fake_find(hsm, attrs, 1, found, MAX), 0);
+    fake_free(hsm);
+}
+END_TEST
+
+/* Both were made in one second: only the bundle tells which is the current one. */
+START_TEST(versions_of_one_second_are_told_apart)
+{
+    char ids[2][128];
+    CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, private_class), ATTR_TEXT(CKA_LABEL, "twice") };
+    token->config.versions_all = true;
+    fake_add_ec("twice");
+    fake_rotate("twice");
+    fake_sleep(120000);
+
+    ck_assert_uint_eq(FIND(attrs), 2);
+    for (size_t i = 0; i < 2; i++) {
+        size_t len = fake_get(token, found[i], CKA_ID, ids[i], sizeof(ids[i]) - 1);
+        ids[i][len] = '\0';
+    }
+    ck_assert_str_eq(ids[0], "twice");
+    ck_assert_int_eq(strncmp(ids[1], "twice/", 6), 0);
+    char current[33];
+    version_of(found[0], current);
+    ck_assert_str_eq(current, fake_key("twice")->version);
+    ck_assert_str_ne(ids[1] + 6, current);
+    token->config.versions_all = false;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("find_changes");
@@ -269,10 +317,12 @@ int main(void)
     tcase_add_test(tc, a_key_that_comes_back_has_its_old_handle);
     tcase_add_test(tc, a_changed_tag_shows_up_after_the_age);
     tcase_add_test(tc, many_rotations_leave_every_handle_good);
+    tcase_add_test(tc, versions_of_one_second_are_told_apart);
     suite_add_tcase(suite, tc);
     tc = tcase_create("login and fork");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_token_with_a_pin_shows_nothing_before_login);
+    tcase_add_test(tc, older_versions_of_an_hsm_are_shown_too);
     tcase_add_test(tc, a_child_that_initialises_finds_the_key_without_a_request);
     suite_add_tcase(suite, tc);
 

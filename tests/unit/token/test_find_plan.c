@@ -199,6 +199,72 @@ START_TEST(hidden_names_are_not_asked_for)
 }
 END_TEST
 
+/* ---- certificates and data ---- */
+
+#define KEYS KVP_COLLECTION_BIT(KVP_KEYS)
+#define CERTIFICATES KVP_COLLECTION_BIT(KVP_CERTIFICATES)
+#define SECRETS KVP_COLLECTION_BIT(KVP_SECRETS)
+
+static void show(fake_token *token, bool certificates, bool secrets)
+{
+    token->config.certificates = certificates;
+    token->config.secrets = secrets;
+}
+
+START_TEST(collections_follow_from_what_can_match)
+{
+    static CK_OBJECT_CLASS certificate = CKO_CERTIFICATE, data = CKO_DATA, key = CKO_PRIVATE_KEY;
+    const struct {
+        CK_ATTRIBUTE attr;
+        unsigned who, collections, documents;
+    } rows[] = {
+        { ATTR_VALUE(CKA_CLASS, certificate), KVP_IS_CERTIFICATE, CERTIFICATES | SECRETS, 0 },
+        { ATTR_VALUE(CKA_CLASS, data), KVP_IS_DATA, SECRETS, 0 },
+        { ATTR_VALUE(CKA_CLASS, key), KVP_IS_PRIVATE_RSA | KVP_IS_PRIVATE_EC, KEYS, 0 },
+        { ATTR_TEXT(CKA_ISSUER, "x"), KVP_IS_CERTIFICATE, CERTIFICATES | SECRETS,
+          KVP_IS_CERTIFICATE },
+        { ATTR_TEXT(CKA_VALUE, "x"), KVP_IS_CERTIFICATE, CERTIFICATES | SECRETS,
+          KVP_IS_CERTIFICATE },
+        { ATTR_TEXT(CKA_APPLICATION, "x"), KVP_IS_DATA, SECRETS, 0 },
+        { ATTR_TEXT(CKA_UNIQUE_ID, "web;type=data"), KVP_IS_DATA, SECRETS, 0 },
+        { ATTR_TEXT(CKA_UNIQUE_ID, "web/" V ";type=cert"), KVP_IS_CERTIFICATE,
+          CERTIFICATES | SECRETS, KVP_IS_CERTIFICATE },
+        { ATTR_TEXT(CKA_UNIQUE_ID, "issuer-00;type=cert"), KVP_IS_CERTIFICATE,
+          CERTIFICATES | SECRETS, KVP_IS_CERTIFICATE },
+        { ATTR_TEXT(CKA_KVP_KEY_ID, FAKE_URL "/certificates/web/" V), KVP_IS_CERTIFICATE,
+          CERTIFICATES | SECRETS, KVP_IS_CERTIFICATE },
+    };
+    show(vault, true, true);
+    for (size_t i = 0; i < KVP_ARRAY_LEN(rows); i++) {
+        kvp_find_plan plan = plan_of(vault, &rows[i].attr, 1);
+        ck_assert_msg(plan.who == rows[i].who, "row %zu: who 0x%x", i, plan.who);
+        ck_assert_msg(plan.collections == rows[i].collections, "row %zu: collections", i);
+        ck_assert_msg(plan.documents == rows[i].documents, "row %zu: documents 0x%x", i,
+                      plan.documents);
+    }
+    kvp_find_plan all = plan_of(vault, NULL, 0);
+    ck_assert_uint_eq(all.collections, KEYS | CERTIFICATES | SECRETS);
+}
+END_TEST
+
+START_TEST(what_is_not_shown_is_not_looked_for)
+{
+    CK_OBJECT_CLASS certificate = CKO_CERTIFICATE, data = CKO_DATA;
+    CK_ATTRIBUTE of_certificate[] = { ATTR_VALUE(CKA_CLASS, certificate) };
+    CK_ATTRIBUTE of_data[] = { ATTR_VALUE(CKA_CLASS, data) };
+    show(vault, true, false);
+    ck_assert_uint_eq(plan_of(vault, of_data, 1).who, 0);
+    show(vault, false, true);
+    ck_assert_uint_eq(plan_of(vault, of_certificate, 1).who, 0);
+    ck_assert_uint_eq(plan_of(vault, of_data, 1).collections, SECRETS);
+    /* A Managed HSM has keys only, whatever the configuration says. */
+    show(hsm, true, true);
+    ck_assert_uint_eq(plan_of(hsm, of_certificate, 1).who, 0);
+    ck_assert_uint_eq(plan_of(hsm, of_data, 1).who, 0);
+    ck_assert_uint_eq(plan_of(hsm, NULL, 0).collections, KEYS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("find_plan");
@@ -224,6 +290,11 @@ int main(void)
     tcase_add_test(tc, a_label_that_is_no_name_names_no_key);
     tcase_add_test(tc, a_unique_id_is_certain_and_names_the_class);
     tcase_add_test(tc, hidden_names_are_not_asked_for);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("certificates and data");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, collections_follow_from_what_can_match);
+    tcase_add_test(tc, what_is_not_shown_is_not_looked_for);
     suite_add_tcase(suite, tc);
 
     SRunner *runner = srunner_create(suite);

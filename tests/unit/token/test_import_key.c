@@ -38,9 +38,10 @@ static const CK_ATTRIBUTE_TYPE rsa_types[RSA_NUMBERS] = {
     CKA_PRIME_2, CKA_EXPONENT_1,      CKA_EXPONENT_2,       CKA_COEFFICIENT,
 };
 static const char *const rsa_params[RSA_NUMBERS] = {
-    OSSL_PKEY_PARAM_RSA_N,          OSSL_PKEY_PARAM_RSA_E,         OSSL_PKEY_PARAM_RSA_D,
-    OSSL_PKEY_PARAM_RSA_FACTOR1,    OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
-    OSSL_PKEY_PARAM_RSA_EXPONENT2,  OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
+    OSSL_PKEY_PARAM_RSA_N,         OSSL_PKEY_PARAM_RSA_E,
+    OSSL_PKEY_PARAM_RSA_D,         OSSL_PKEY_PARAM_RSA_FACTOR1,
+    OSSL_PKEY_PARAM_RSA_FACTOR2,   OSSL_PKEY_PARAM_RSA_EXPONENT1,
+    OSSL_PKEY_PARAM_RSA_EXPONENT2, OSSL_PKEY_PARAM_RSA_COEFFICIENT1,
 };
 static numbers ec_value[KVP_CURVE_COUNT], ec_point[KVP_CURVE_COUNT];
 
@@ -195,8 +196,8 @@ START_TEST(usage_becomes_key_ops_with_the_counterparts)
     put(&t, CKA_SIGN, &yes, sizeof(yes));
     put(&t, CKA_DECRYPT, &yes, sizeof(yes));
     ck_assert_rv(create(&t, &handle), CKR_OK);
-    ck_assert_uint_eq(fake_key("web")->ops, KVP_OP_SIGN | KVP_OP_VERIFY | KVP_OP_DECRYPT |
-                                                KVP_OP_ENCRYPT);
+    ck_assert_uint_eq(fake_key("web")->ops,
+                      KVP_OP_SIGN | KVP_OP_VERIFY | KVP_OP_DECRYPT | KVP_OP_ENCRYPT);
     t = rsa_template(ALL_RSA, "without");
     put(&t, CKA_UNWRAP, &no, sizeof(no));
     ck_assert_rv(create(&t, &handle), CKR_OK);
@@ -392,7 +393,7 @@ START_TEST(what_no_vault_can_have_is_refused_before_any_request)
     put(&t, CKA_EXTRACTABLE, &yes, sizeof(yes));
     refused(&t, CKR_ATTRIBUTE_VALUE_INVALID);
     t = rsa_template(ALL_RSA, "x");
-    put(&t, CKA_SIGN_RECOVER, &yes, sizeof(yes));
+    put(&t, CKA_ALWAYS_AUTHENTICATE, &yes, sizeof(yes));
     refused(&t, CKR_ATTRIBUTE_VALUE_INVALID);
     t = rsa_template(ALL_RSA, "x");
     put(&t, CKA_MODIFIABLE, &no, sizeof(no));

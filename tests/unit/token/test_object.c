@@ -404,6 +404,51 @@ START_TEST(nothing_is_made_in_a_closed_session)
 }
 END_TEST
 
+START_TEST(a_check_value_must_be_that_of_the_key)
+{
+    /* FIPS 197's AES of a block of zeros under the key of zeros (also in NIST's KAT vectors). */
+    static const uint8_t zeros[16] = { 0 };
+    static const uint8_t expected[3] = { 0x66, 0xe9, 0x4b };
+    uint8_t check[8];
+    CK_OBJECT_HANDLE handle;
+    CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_KEY_TYPE, aes),
+                             ATTR_BYTES(CKA_VALUE, zeros, 16),
+                             ATTR_BYTES(CKA_CHECK_VALUE, expected, 3) };
+    ck_assert_rv(create(attrs, 3, &handle), CKR_OK);
+    ck_assert_uint_eq(fake_get(token, handle, CKA_CHECK_VALUE, check, sizeof(check)), 3);
+    ck_assert_mem_eq(check, expected, 3);
+    ck_assert_rv(create(attrs, 4, &handle), CKR_OK);
+    attrs[3].ulValueLen = 0;
+    ck_assert_rv(create(attrs, 4, &handle), CKR_OK);
+    ck_assert_uint_eq(fake_get(token, handle, CKA_CHECK_VALUE, check, sizeof(check)), 0);
+    attrs[3].ulValueLen = 2;
+    ck_assert_rv(create(attrs, 4, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
+    attrs[3].ulValueLen = 3;
+    attrs[1].pValue = &generic;
+    ck_assert_rv(create(attrs, 4, &handle), CKR_ATTRIBUTE_VALUE_INVALID);
+}
+END_TEST
+
+START_TEST(a_key_with_a_list_of_mechanisms_takes_no_other)
+{
+    static const CK_MECHANISM_TYPE list[] = { CKM_AES_CBC, CKM_AES_GCM };
+    CK_MECHANISM_TYPE back[4];
+    CK_OBJECT_HANDLE handle;
+    kvp_object *object = NULL;
+    CK_ATTRIBUTE attrs[] = { ATTR_VALUE(CKA_CLASS, secret_class), ATTR_VALUE(CKA_KEY_TYPE, aes),
+                             ATTR_TEXT(CKA_VALUE, "0123456789abcdef"),
+                             ATTR_BYTES(CKA_ALLOWED_MECHANISMS, list, sizeof(list)) };
+    ck_assert_rv(create(attrs, 4, &handle), CKR_OK);
+    ck_assert_uint_eq(fake_get(token, handle, CKA_ALLOWED_MECHANISMS, back, sizeof(back)),
+                      sizeof(list));
+    ck_assert_mem_eq(back, list, sizeof(list));
+    ck_assert_rv(kvp_object_get(&token->session, handle, &object), CKR_OK);
+    ck_assert(kvp_object_takes_mechanism(object, CKM_AES_GCM));
+    ck_assert(!kvp_object_takes_mechanism(object, CKM_AES_CBC_PAD));
+    kvp_object_unref(object);
+}
+END_TEST
+
 START_TEST(an_unwrapped_key_is_a_session_key)
 {
     kvp_call call = fake_call();
@@ -485,6 +530,8 @@ int main(void)
     tcase_add_test(tc, session_objects_end_with_the_session_that_made_them);
     tcase_add_test(tc, an_object_in_use_outlives_its_session);
     tcase_add_test(tc, nothing_is_made_in_a_closed_session);
+    tcase_add_test(tc, a_check_value_must_be_that_of_the_key);
+    tcase_add_test(tc, a_key_with_a_list_of_mechanisms_takes_no_other);
     tcase_add_test(tc, an_unwrapped_key_is_a_session_key);
     tcase_add_test(tc, short_memory_makes_no_object);
     suite_add_tcase(suite, tc);

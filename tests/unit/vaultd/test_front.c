@@ -194,6 +194,27 @@ START_TEST(ipv6_and_localhost_are_listened_to)
 }
 END_TEST
 
+START_TEST(a_restore_may_bring_what_other_requests_may_not)
+{
+    /* More than what is read of a body that is too large, less than what a backup may have. */
+    size_t len = (size_t)9 * 1024 * 1024;
+    char *body = kvp_calloc(1, len + 20), token[sizeof(client.token)];
+
+    memcpy(body, "{\"value\":\"", 10);
+    memset(body + 10, 'A', len);
+    memcpy(body + 10 + len, "\"}", 3);
+    json_t *answer = call("POST", "/secrets/restore", body, 400);
+    ck_assert_str_ne(kvp_test_text(answer, "error.code"), "RequestEntityTooLarge");
+    json_decref(answer);
+    memcpy(token, client.token, sizeof(token));
+    client.token[0] = '\0';
+    json_decref(call("POST", "/secrets/restore", body, 401));
+    memcpy(client.token, token, sizeof(token));
+    json_decref(call("GET", "/keys", NULL, 200));
+    kvp_free(body);
+}
+END_TEST
+
 START_TEST(a_large_body_is_refused_and_the_next_request_served)
 {
     size_t len = 600 * 1024;
@@ -343,6 +364,7 @@ int main(void)
     tcase_add_test(tests, everything_is_there_again_after_a_restart);
     tcase_add_test(tests, a_token_ends_when_it_said_it_would);
     tcase_add_loop_test(tests, ipv6_and_localhost_are_listened_to, 0, 2);
+    tcase_add_test(tests, a_restore_may_bring_what_other_requests_may_not);
     tcase_add_test(tests, a_large_body_is_refused_and_the_next_request_served);
     tcase_add_test(tests, answers_keep_the_connection_and_have_a_date);
     tcase_add_test(tests, a_principal_added_and_removed_meanwhile_counts_at_once);
