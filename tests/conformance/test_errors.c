@@ -212,13 +212,10 @@ START_TEST(refusals_have_the_codes_of_the_contract)
 END_TEST
 
 /* Each function that has the vault use a key tells its refusal, and is over then. */
-START_TEST(a_refusal_reaches_whoever_asked)
+static void expect_refusals(const function_row *row)
 {
-    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!(row->traits & REMOTE))
-        return;
     for (size_t i = 0; i < KVP_ARRAY_LEN(contract); i++) {
         world_cancel(w);
         function_begin(w, row);
@@ -232,6 +229,19 @@ START_TEST(a_refusal_reaches_whoever_asked)
         if (row->traits & ENDS)
             assert_row_rv(row, "after that", CKR_OPERATION_NOT_INITIALIZED, row->call(v));
     }
+}
+
+START_TEST(a_refusal_reaches_whoever_asked)
+{
+    int asking = 0;
+
+    for (size_t i = 0; i < function_row_count; i++) {
+        if (!(function_rows[i].traits & REMOTE))
+            continue;
+        expect_refusals(&function_rows[i]);
+        asking++;
+    }
+    ck_assert_int_ge(asking, 5);
 }
 END_TEST
 
@@ -297,7 +307,7 @@ int main(void)
     tcase_add_checked_fixture(others, world_setup, world_teardown);
     tcase_add_loop_test(others, refusals_have_the_codes_of_the_contract, 0,
                         (int)KVP_ARRAY_LEN(contract));
-    tcase_add_loop_test(others, a_refusal_reaches_whoever_asked, 0, (int)function_row_count);
+    tcase_add_test(others, a_refusal_reaches_whoever_asked);
     tcase_add_loop_test(others, what_passes_is_not_seen, 0, (int)KVP_ARRAY_LEN(passing));
     tcase_add_test(others, a_key_that_is_gone_is_no_key);
     suite_add_tcase(suite, others);
