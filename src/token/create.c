@@ -10,6 +10,7 @@
 #include "token/object_store.h"
 #include "token/template.h"
 
+#include <stdio.h>
 #include <string.h>
 
 CK_RV kvp_session_may_write(const kvp_session *session)
@@ -160,9 +161,13 @@ static kvp_record *profile_new(kvp_object_store *store, CK_PROFILE_ID id, const 
     if (!document)
         return NULL;
     kvp_attribute_set *set = &document->set;
+    char unique[48];
+    snprintf(unique, sizeof(unique), "profile-%lu;type=%s", id, kvp_class_word(CKO_PROFILE));
     kvp_status st = put_ulong(set, CKA_PROFILE_ID, id);
     if (st == KVP_OK)
         st = kvp_attribute_set_put(set, CKA_LABEL, label, strlen(label));
+    if (st == KVP_OK)
+        st = kvp_attribute_set_put(set, CKA_UNIQUE_ID, unique, strlen(unique));
     if (st == KVP_OK)
         st = put_bool(set, CKA_TOKEN, true);
     if (st == KVP_OK)

@@ -4,9 +4,10 @@
  * before any request. Pure but for a random ending of names.
  *
  * Decisions that the standard leaves open, or that a vault forces:
- *  - CKA_LABEL becomes the vault name where it is one; else a name is made of it (`key-` and eight
- *    hexadecimal digits without a label) and the label is kept in a tag, as is a CKA_ID other than
- *    the name.
+ *  - CKA_LABEL becomes the vault name where it is one; else a name is made of it and the label is
+ *    kept in a tag, as is a CKA_ID other than the name. Without a label a CKA_ID that can be a name is
+ *    one, else it is `key-` and eight hexadecimal digits; a name that nobody asked for gives way to
+ *    one that is taken.
  *  - A private key can only be a token object: CKA_TOKEN must be TRUE for it. A public key template
  *    that says FALSE gets a session object with the same numbers; the vault has its own as well.
  *  - Usage attributes become key_ops. None at all: the service's defaults. Some TRUE: just those,

@@ -263,6 +263,9 @@ START_TEST(random_fills_any_length)
 
     ck_assert_int_eq(kvp_random(NULL, 0), KVP_OK);
     ck_assert_int_eq(kvp_random(large, sizeof(large)), KVP_OK);
+    /* A seed is taken, and what comes is as random as before. */
+    ck_assert_int_eq(kvp_random_seed(large, sizeof(large)), KVP_OK);
+    ck_assert_int_eq(kvp_random_seed(NULL, 0), KVP_OK);
 
     ck_assert_mem_ne(large + sizeof(large) - sizeof(zero), zero, sizeof(zero));
     ck_assert_mem_ne(large, large + 500, 64);

@@ -178,6 +178,11 @@ START_TEST(a_token_tells_its_profiles_without_a_request)
         fake_get(token, found[i], CKA_PROFILE_ID, &id, sizeof(id));
         ck_assert_uint_eq(id, ids[i]);
     }
+    CK_ATTRIBUTE unique[] = { ATTR_TEXT(CKA_UNIQUE_ID, "profile-2;type=profile") };
+    ck_assert_uint_eq(FIND(unique), 1);
+    fake_get(token, found[0], CKA_PROFILE_ID, &id, sizeof(id));
+    ck_assert_uint_eq(id, CKP_EXTENDED_PROVIDER);
+    ck_assert_uint_eq(FIND(attrs), PROFILES);
     ck_assert_rv(kvp_object_destroy(&call, &token->session, found[0]), CKR_ACTION_PROHIBITED);
     ck_assert_rv(kvp_object_set_attributes(&call, &token->session, found[0], label, 1),
                  CKR_ACTION_PROHIBITED);

@@ -452,12 +452,31 @@ START_TEST(short_memory_makes_no_key_twice)
 }
 END_TEST
 
+START_TEST(a_pair_without_label_is_called_by_its_id)
+{
+    CK_OBJECT_HANDLE handles[2];
+    uint8_t id[16];
+    CK_ATTRIBUTE pub[] = { ATTR_BYTES(CKA_EC_PARAMS, p256, sizeof(p256)),
+                           ATTR_TEXT(CKA_ID, "alias") };
+    CK_ATTRIBUTE priv[] = { ATTR_VALUE(CKA_TOKEN, yes), ATTR_TEXT(CKA_ID, "alias") };
+    ck_assert_rv(GENERATE(ec_gen, pub, priv, handles), CKR_OK);
+    ck_assert_ptr_nonnull(fake_key("alias"));
+    ck_assert_ptr_null(kvp_key_tag(fake_key("alias"), KVP_TAG_ID));
+    /* Again: the name is taken, and nobody asked for it. */
+    ck_assert_rv(GENERATE(ec_gen, pub, priv, handles), CKR_OK);
+    ck_assert_uint_eq(fake_get(token, handles[1], CKA_ID, id, sizeof(id)), 5);
+    ck_assert_mem_eq(id, "alias", 5);
+    ck_assert_uint_eq(fake_requests.creates, 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("generate");
     TCase *tc = tcase_create("pairs");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, an_rsa_pair_is_made_under_its_label);
+    tcase_add_test(tc, a_pair_without_label_is_called_by_its_id);
     tcase_add_test(tc, a_label_that_is_no_name_and_an_id_become_tags);
     tcase_add_test(tc, without_a_label_a_name_is_made_up);
     tcase_add_test(tc, a_name_that_lives_is_not_made_again);
