@@ -166,7 +166,7 @@ page() {
     for ((i = 1; i <= count; i++)); do
         : >page.jobs
         ok "docs/clients/$1.md: $(head -n 1 page.$i)" \
-            bash -euo pipefail -c '. ./page.env; . "./$1"; jobs -p >page.jobs; export -p >page.env' \
+            timeout 60 bash -euo pipefail -c '. ./page.env; . "./$1"; jobs -p >page.jobs; export -p >page.env' \
             bash page.$i
         if [ -s page.jobs ]; then
             mapfile -t -O ${#background[@]} background <page.jobs

@@ -104,9 +104,6 @@ for suffix in '' -ec; do
         says "TLS: server web$suffix, client mail-ec, $version" 'CN *= *Alice-ec' \
             talk mail-ec -$version
     done
-    if [ -z "$suffix" ]; then
-        says 'TLS: key exchange by decryption' 'AES256-GCM-SHA384' talk mail -tls1_2 -cipher AES256-GCM-SHA384
-    fi
     fails "TLS: server web$suffix, client without a certificate" 'alert|error' openssl s_client \
         -connect "localhost:$tls_port" -CAfile ca.crt -tls1_2 </dev/null
 done
