@@ -19,8 +19,7 @@
 
 static fake_token *token;
 static kvp_call call;
-static CK_BBOOL yes = CK_TRUE;
-static CK_BBOOL no = CK_FALSE;
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 /* ---- the rules ---- */
 
@@ -309,7 +308,6 @@ static CK_RV run_copy(unsigned who, const attrs *t)
 
 #define EVERY_KEY                                                                                  \
     KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC, KVP_IS_SECRET
-
 static const struct function {
     const char *name;
     attrs (*base)(unsigned who);
