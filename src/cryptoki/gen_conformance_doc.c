@@ -239,9 +239,10 @@ static void put_mechanisms(void)
            "instead:\n"
            "a PSS salt that is not as long as the hash, MGF1 with another hash, an OAEP label, an "
            "IV of the\n"
-           "application's for encryption by GCM in the HSM. `CKA_ALLOWED_MECHANISMS` of a key "
-           "lists what can\n"
-           "be begun with it.\n");
+           "application's for encryption by GCM in the HSM. PSS signatures of others are verified "
+           "here, with\n"
+           "any salt and MGF1. `CKA_ALLOWED_MECHANISMS` of a key lists what can be begun "
+           "with it.\n");
 }
 
 int main(void)

@@ -183,7 +183,8 @@ typedef struct kvp_retry {
 } kvp_retry;
 
 /**
- * How long to wait before the next attempt: 0 or more ms; -1 for no further attempt.
+ * How long to wait before the next attempt: 0 or more ms; -1 for no further attempt, or for one that
+ * would have no time worth the name before the deadline.
  * @retry_after_ms  what the service asked for, or -1.
  */
 int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_after_ms,

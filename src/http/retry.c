@@ -13,6 +13,8 @@
 #define UNREACHABLE_PAUSE_MS 200
 #define UNREACHABLE_RETRIES 2
 #define STALE_RETRIES 1
+/* With less time than this an attempt ends as a timeout, and what was wrong before it is not told. */
+#define ATTEMPT_MIN_MS 25
 #define THROTTLE_MAX_MS 30000
 #define SLICE_MS 250
 
@@ -64,7 +66,7 @@ int64_t kvp_retry_pause(kvp_retry *retry, kvp_outcome outcome, int64_t retry_aft
     case KVP_OUTCOME_FATAL:
         break;
     }
-    return pause >= 0 && now_ms + pause < deadline_ms ? pause : -1;
+    return pause >= 0 && now_ms + pause + ATTEMPT_MIN_MS <= deadline_ms ? pause : -1;
 }
 
 void kvp_throttle_set(kvp_http *http, int64_t pause_ms)

@@ -69,6 +69,49 @@ START_TEST(signatures_are_understood_both_ways)
 }
 END_TEST
 
+static const struct {
+    CK_ULONG salt;
+    CK_RSA_PKCS_MGF_TYPE mgf;
+    const char *mgf_hash;
+} salts[] = {
+    { 0, CKG_MGF1_SHA256, "SHA256" },   { 20, CKG_MGF1_SHA256, "SHA256" },
+    { 222, CKG_MGF1_SHA256, "SHA256" }, { 32, CKG_MGF1_SHA1, "SHA1" },
+    { 64, CKG_MGF1_SHA512, "SHA512" },
+};
+
+/* The service makes one form of PSS for a hash; what other signers made is verified all the same.
+ */
+START_TEST(pss_of_other_forms_is_verified_and_never_made)
+{
+    const ops_key *key = &ops_keys[0];
+    CK_RSA_PKCS_PSS_PARAMS params = { CKM_SHA256, salts[_i].mgf, salts[_i].salt };
+    CK_MECHANISM ck = { CKM_SHA256_RSA_PKCS_PSS, &params, sizeof(params) };
+    CK_OBJECT_HANDLE public = ops_public(key);
+    unsigned char digest[32];
+    size_t len = sizeof(sig);
+    CK_ULONG ours = sizeof(sig);
+
+    EVP_Digest(data, 300, digest, NULL, EVP_sha256(), NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key->pkey, NULL);
+    ck_assert_int_eq(EVP_PKEY_sign_init(ctx), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()), 1);
+    ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, EVP_get_digestbyname(salts[_i].mgf_hash)),
+                     1);
+    ck_assert_int_eq(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)salts[_i].salt), 1);
+    ck_assert_int_eq(EVP_PKEY_sign(ctx, sig, &len, digest, sizeof(digest)), 1);
+    EVP_PKEY_CTX_free(ctx);
+
+    assert_rv(CKR_OK, flow_verify(&ck, public, SPLIT_ODD, data, 300, sig, len));
+    params.sLen++;
+    assert_rv(salts[_i].salt == 222 ? CKR_MECHANISM_PARAM_INVALID : CKR_SIGNATURE_INVALID,
+              flow_verify(&ck, public, SPLIT_ONE_CALL, data, 300, sig, len));
+    params.sLen--;
+    assert_rv(CKR_MECHANISM_PARAM_INVALID,
+              flow_sign(&ck, ops_private(key), SPLIT_ONE_CALL, data, 300, sig, &ours));
+}
+END_TEST
+
 /* ---- digests and MACs ---- */
 
 static const struct {
@@ -390,6 +433,8 @@ int main(void)
         tcase_add_checked_fixture(session, setup, module_teardown);
         tcase_add_loop_test(vault, signatures_are_understood_both_ways, 0,
                             (int)(ops_sign_mechanism_count * ops_key_count));
+        tcase_add_loop_test(vault, pss_of_other_forms_is_verified_and_never_made, 0,
+                            (int)KVP_ARRAY_LEN(salts));
         tcase_add_loop_test(vault, rsa_encryption_is_understood_both_ways, 0,
                             3 * (int)KVP_ARRAY_LEN(paddings));
         tcase_add_loop_test(session, digests_are_the_same, 0, (int)KVP_ARRAY_LEN(hashes));

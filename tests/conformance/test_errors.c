@@ -156,13 +156,35 @@ static void ready(void)
     world_key(w, KEY_RSA_PRIVATE);
 }
 
+/* The module is begun with a timeout of a second, for what is retried until then. */
+static void shorten_timeout(void)
+{
+    char path[160], line[512];
+    FILE *in = fopen(keyvaultd_conf(), "r"), *out;
+
+    /* Beside the one that keyvaultd wrote, whose relative paths must hold. */
+    snprintf(path, sizeof(path), "%s/short.conf", keyvaultd_dir());
+    out = fopen(path, "w");
+    ck_assert(in && out);
+    while (fgets(line, sizeof(line), in))
+        fputs(line, out);
+    fputs("timeout = 1\n", out);
+    fclose(in);
+    ck_assert_int_eq(fclose(out), 0);
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    setenv("KVPKCS11_CONF", path, 1);
+}
+
 START_TEST(each_error_of_a_vault_is_what_its_row_says)
 {
     const kvp_error_row *row = &kvp_error_rows[_i];
     bool walked = false;
 
-    if (is_retried(row))
+    if (is_retried(row)) {
         assert_rv(CKR_DEVICE_ERROR, row->rv);
+        shorten_timeout();
+    }
+    world_setup();
     ready();
     /* What is retried until the timeout takes a second: one kind of call each. */
     for (int i = 0; i < KVP_CALL_KIND_COUNT && !(walked && is_retried(row)); i++) {
@@ -212,13 +234,10 @@ START_TEST(refusals_have_the_codes_of_the_contract)
 END_TEST
 
 /* Each function that has the vault use a key tells its refusal, and is over then. */
-START_TEST(a_refusal_reaches_whoever_asked)
+static void expect_refusals(const function_row *row)
 {
-    const function_row *row = &function_rows[_i];
     word v[ARGUMENTS_MAX];
 
-    if (!(row->traits & REMOTE))
-        return;
     for (size_t i = 0; i < KVP_ARRAY_LEN(contract); i++) {
         world_cancel(w);
         function_begin(w, row);
@@ -232,6 +251,19 @@ START_TEST(a_refusal_reaches_whoever_asked)
         if (row->traits & ENDS)
             assert_row_rv(row, "after that", CKR_OPERATION_NOT_INITIALIZED, row->call(v));
     }
+}
+
+START_TEST(a_refusal_reaches_whoever_asked)
+{
+    int asking = 0;
+
+    for (size_t i = 0; i < function_row_count; i++) {
+        if (!(function_rows[i].traits & REMOTE))
+            continue;
+        expect_refusals(&function_rows[i]);
+        asking++;
+    }
+    ck_assert_int_ge(asking, 5);
 }
 END_TEST
 
@@ -269,20 +301,6 @@ END_TEST
 
 /* ---- the suite ---- */
 
-/* The daemon's own configuration, with a timeout of one second. */
-static void shorten_timeout(void)
-{
-    static char path[160];
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/kvpkcs11.conf", keyvaultd_dir());
-    file = fopen(path, "a");
-    if (!file || fputs("timeout = 1\n", file) < 0 || fclose(file) != 0) {
-        fprintf(stderr, "%s cannot be written\n", path);
-        exit(1);
-    }
-}
-
 int main(void)
 {
     Suite *suite = suite_create("errors");
@@ -290,14 +308,13 @@ int main(void)
 
     conformance_without_threads();
     conformance_start("vault");
-    shorten_timeout();
-    tcase_add_checked_fixture(table, world_setup, world_teardown);
+    tcase_add_checked_fixture(table, NULL, world_teardown);
     tcase_add_loop_test(table, each_error_of_a_vault_is_what_its_row_says, 0, (int)row_count());
     suite_add_tcase(suite, table);
     tcase_add_checked_fixture(others, world_setup, world_teardown);
     tcase_add_loop_test(others, refusals_have_the_codes_of_the_contract, 0,
                         (int)KVP_ARRAY_LEN(contract));
-    tcase_add_loop_test(others, a_refusal_reaches_whoever_asked, 0, (int)function_row_count);
+    tcase_add_test(others, a_refusal_reaches_whoever_asked);
     tcase_add_loop_test(others, what_passes_is_not_seen, 0, (int)KVP_ARRAY_LEN(passing));
     tcase_add_test(others, a_key_that_is_gone_is_no_key);
     suite_add_tcase(suite, others);

@@ -135,6 +135,20 @@ void ops_secret_import(const char *name, const unsigned char *value, size_t len)
     import_jwk(name, jwk);
 }
 
+CK_OBJECT_HANDLE ops_session_secret(CK_KEY_TYPE type, unsigned char *value, size_t len)
+{
+    CK_BYTE yes = CK_TRUE, no = CK_FALSE;
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_ATTRIBUTE template[] = {
+        { CKA_CLASS, &class, sizeof(class) },   { CKA_KEY_TYPE, &type, sizeof(type) },
+        { CKA_TOKEN, &no, sizeof(no) },         { CKA_SENSITIVE, &no, sizeof(no) },
+        { CKA_EXTRACTABLE, &yes, sizeof(yes) }, { CKA_VALUE, value, len }
+    };
+    CK_OBJECT_HANDLE key;
+    assert_rv(CKR_OK, p11->C_CreateObject(module_session, template, KVP_ARRAY_LEN(template), &key));
+    return key;
+}
+
 CK_OBJECT_HANDLE ops_private(const ops_key *key)
 {
     CK_OBJECT_HANDLE handle = module_find(module_session, CKO_PRIVATE_KEY, key->name);

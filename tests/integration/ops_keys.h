@@ -26,6 +26,8 @@ extern const size_t ops_key_count;
 void ops_keys_import(void);
 /** An oct key of @len bytes at @value, in a Managed HSM. */
 void ops_secret_import(const char *name, const unsigned char *value, size_t len);
+/** An object of the session: a secret key of @type with this value, which may be read. */
+CK_OBJECT_HANDLE ops_session_secret(CK_KEY_TYPE type, unsigned char *value, size_t len);
 
 /** Handles of the key's objects. */
 CK_OBJECT_HANDLE ops_private(const ops_key *key);

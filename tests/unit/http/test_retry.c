@@ -69,6 +69,10 @@ START_TEST(no_pause_passes_the_deadline)
     ck_assert_int_ge(kvp_retry_pause(&retry, KVP_OUTCOME_BUSY, 5000, 1000, 7000), 5000);
     ck_assert_int_eq(kvp_retry_pause(&retry, KVP_OUTCOME_BROKEN, -1, 1000, 1001), -1);
     ck_assert_int_eq(kvp_retry_pause(&retry, KVP_OUTCOME_STALE, -1, 1000, 1000), -1);
+    retry.stale = 0;
+    ck_assert_int_eq(kvp_retry_pause(&retry, KVP_OUTCOME_STALE, -1, 1000, 1024), -1);
+    retry.stale = 0;
+    ck_assert_int_eq(kvp_retry_pause(&retry, KVP_OUTCOME_STALE, -1, 1000, 1025), 0);
 }
 END_TEST
 

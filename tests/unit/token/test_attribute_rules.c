@@ -19,8 +19,7 @@
 
 static fake_token *token;
 static kvp_call call;
-static CK_BBOOL yes = CK_TRUE;
-static CK_BBOOL no = CK_FALSE;
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
 
 /* ---- the rules ---- */
 
@@ -307,6 +306,8 @@ static CK_RV run_copy(unsigned who, const attrs *t)
     return kvp_object_copy(&call, &token->session, subject, t->at, t->count, &handle);
 }
 
+#define EVERY_KEY                                                                                  \
+    KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC, KVP_IS_SECRET
 static const struct function {
     const char *name;
     attrs (*base)(unsigned who);
@@ -320,15 +321,14 @@ static const struct function {
       creation,
       run_create,
       offsetof(struct rule, create),
-      { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC,
-        KVP_IS_SECRET, CERTIFICATE },
+      { KVP_IS_DATA, EVERY_KEY, CERTIFICATE },
       false,
       CKR_TEMPLATE_INCONSISTENT },
     { "C_GenerateKey(Pair)",
       generation,
       run_generate,
       offsetof(struct rule, generate),
-      { KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC, KVP_IS_SECRET },
+      { EVERY_KEY },
       false,
       CKR_TEMPLATE_INCONSISTENT },
     { "C_UnwrapKey",
@@ -342,8 +342,7 @@ static const struct function {
       nothing,
       run_change,
       offsetof(struct rule, change),
-      { KVP_IS_DATA, KVP_IS_PUBLIC_RSA, KVP_IS_PUBLIC_EC, KVP_IS_PRIVATE_RSA, KVP_IS_PRIVATE_EC,
-        KVP_IS_SECRET, CERTIFICATE },
+      { KVP_IS_DATA, EVERY_KEY, CERTIFICATE },
       true,
       CKR_ATTRIBUTE_TYPE_INVALID },
     { "C_CopyObject",
