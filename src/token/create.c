@@ -141,7 +141,7 @@ static bool has_public_certificates(const kvp_slot *slot)
 }
 
 /*
- * What is claimed must hold (PKCS#11 Profiles v3.1 §3): a provider's functions do whatever the
+ * What is claimed must hold (PKCS#11 Profiles v3.2 §5): a provider's functions do whatever the
  * configuration, and so do signatures with private keys; the last is about what the token holds.
  */
 static const struct {

@@ -25,7 +25,7 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
                              kvp_key *key, kvp_cert *cert, CK_OBJECT_HANDLE *ret);
 
 /**
- * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.1 §3): they live as long as
+ * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.2 §5): they live as long as
  * the store. KVP_ERR_NO_MEMORY.
  */
 kvp_status kvp_profiles_new(kvp_object_store *store);
