@@ -77,7 +77,9 @@ CK_RV kvp_data_encode(const void *data, size_t len, kvp_buf *ret_text, bool *ret
 /** C_SetAttributeValue for a loaded object of the vault, seen as @now; the template was checked. */
 CK_RV kvp_entry_change(kvp_call *call, kvp_object *object, const kvp_view *now, kvp_template t);
 
-/** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
+/**
+ * CKR_TOKEN_WRITE_PROTECTED, which has the higher priority (PKCS#11 v3.2 §5.1.6),
+ * CKR_SESSION_READ_ONLY or CKR_OK: may this session change the token?
  */
 CK_RV kvp_session_may_write(const kvp_session *session);
 
