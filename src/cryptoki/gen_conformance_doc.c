@@ -66,7 +66,7 @@ static const note notes[] = {
       "digests of up to 64 KiB so far; `CKR_STATE_UNSAVEABLE` for longer ones, "
       "after `C_DigestKey`, and for operations with keys" },
     { "SetOperationState", "in any session of the same state with the same token, in any process" },
-    { "Login", "granted where the token needs none; `CKU_SO` is `CKR_USER_TYPE_INVALID`" },
+    { "Login", "granted where the token needs none; a vault knows no `CKU_SO`" },
     { "LoginUser", "as C_Login, the name is not used" },
     { "WaitForSlotEvent", "slots never change: waits for C_Finalize, or `CKR_NO_EVENT`" },
     { "DigestKey", "session keys; `CKR_KEY_INDIGESTIBLE` for keys of the vault" },
