@@ -41,7 +41,9 @@ START_TEST(the_profiles_are_these_and_public_objects_of_the_token)
 {
     static const CK_PROFILE_ID ids[] = { CKP_BASELINE_PROVIDER, CKP_EXTENDED_PROVIDER,
                                          CKP_AUTHENTICATION_TOKEN, CKP_PUBLIC_CERTIFICATES_TOKEN };
-    CK_OBJECT_HANDLE objects[8];
+    char text[] = "mine";
+    CK_ATTRIBUTE label = { CKA_LABEL, text, sizeof(text) - 1 };
+    CK_OBJECT_HANDLE objects[8], copy;
     CK_ULONG count = find_class(CKO_PROFILE);
 
     ck_assert_uint_eq(count, KVP_ARRAY_LEN(ids));
@@ -51,7 +53,12 @@ START_TEST(the_profiles_are_these_and_public_objects_of_the_token)
         assert_attribute(objects[i], CKA_PRIVATE, "\0", 1);
         assert_attribute(objects[i], CKA_MODIFIABLE, "\0", 1);
         assert_attribute(objects[i], CKA_DESTROYABLE, "\0", 1);
+        /* By their own attributes (§5.7.2 to §5.7.6), and so in any session. */
         assert_rv(CKR_ACTION_PROHIBITED, p11_3->C_DestroyObject(module_session, objects[i]));
+        assert_rv(CKR_ACTION_PROHIBITED,
+                  p11_3->C_CopyObject(module_session, objects[i], NULL, 0, &copy));
+        assert_rv(CKR_ACTION_PROHIBITED,
+                  p11_3->C_SetAttributeValue(module_session, objects[i], &label, 1));
     }
     for (size_t i = 0; i < KVP_ARRAY_LEN(ids); i++)
         ck_assert_msg(claims(ids[i]), "profile %lu is not claimed", ids[i]);
