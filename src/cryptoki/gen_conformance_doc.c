@@ -44,7 +44,9 @@ static const char intro[] =
     "with\n"
     "`CKF_WRITE_PROTECTED` (OpenSSH and Java open no other kind), and what would write is refused "
     "when\n"
-    "it is tried; a mechanism that works on one block of data takes it in parts as well.\n";
+    "it is tried; a mechanism that works on one block of data takes it in parts as well; a bad "
+    "pointer\n"
+    "is told before a bad session (§5.1.7 of 3.2 has it the other way round).\n";
 
 /** What there is to say about a function; most need nothing. */
 typedef struct note {
