@@ -11,6 +11,8 @@ checks=0 failures=0
 background=() # processes that end with the script
 
 # begin [KIND]: start a vault in a directory of its own; the script's working directory is beside it.
+# KVP_CLIENTS_AS=read-only forbids writing in the configuration; KVP_CLIENTS_AS=p11-kit puts p11-kit's
+# server between, and `module` is its client.
 begin() {
     dir=$(mktemp -d "${TMPDIR:-/tmp}/kvp-client.XXXXXX")
     cd "$dir" || exit 1
@@ -29,6 +31,22 @@ begin() {
     fi
     url=$(sed 's/^ready //' ready)
     export KVPKCS11_CONF=$dir/vault/kvpkcs11.conf
+    client=$client${KVP_CLIENTS_AS:+-$KVP_CLIENTS_AS}
+    case ${KVP_CLIENTS_AS-} in
+    '') ;;
+    read-only) sed -i 's/^\[vault:.*/&\nread_only = yes/' "$KVPKCS11_CONF" ;;
+    p11-kit)
+        mkdir -m 0700 run
+        export XDG_RUNTIME_DIR=$dir/run
+        eval "$(p11-kit server --sh --provider "$module" pkcs11:token=dev)"
+        background+=("$P11_KIT_SERVER_PID")
+        module=$(echo /usr/lib/*/pkcs11/p11-kit-client.so)
+        ;;
+    *)
+        echo "FAIL $client KVP_CLIENTS_AS=$KVP_CLIENTS_AS is neither read-only nor p11-kit"
+        exit 1
+        ;;
+    esac
     export MODULE=$module
 }
 

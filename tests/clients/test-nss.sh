@@ -30,7 +30,7 @@ fails 'page: the module is gone' 'not found' modutil -dbdir sql:db -list vault
 
 ok 'modutil adds the module' modutil -dbdir sql:db -add vault -libfile "$module" -force
 says 'modutil shows the token' 'Token Name: dev' modutil -dbdir sql:db -list vault
-says 'modutil shows the module' 'Manufacturer: kvpkcs11' modutil -dbdir sql:db -list vault
+says 'modutil shows who made the token' 'Token Manufacturer: Azure Key Vault' modutil -dbdir sql:db -list vault
 cert() { timeout 20 certutil -d sql:db "$@" </dev/null; }
 cms() { timeout 20 cmsutil "$1" -d sql:db "${@:2}" </dev/null; }
 for suffix in '' -ec; do
