@@ -49,9 +49,9 @@ void kvp_leave_thread(void);
     } while (0)
 
 /**
- * Leave with CKR_ARGUMENTS_BAD unless @good: pointers come before the handles (PKCS#11 v3.1 §5.1
- * leaves the order open, this is ours). Not for the functions of an operation, which bad arguments
- * end: there the token room decides.
+ * Leave with CKR_ARGUMENTS_BAD unless @good: pointers come before the handles. That order is ours;
+ * PKCS#11 v3.2 §5.1.7 names the session first where both are bad. Not for the functions of an
+ * operation, which bad arguments end: there the token room decides.
  */
 #define KVP_ARGUMENTS(call, good)                                                                  \
     do {                                                                                           \

@@ -44,7 +44,9 @@ static const char intro[] =
     "with\n"
     "`CKF_WRITE_PROTECTED` (OpenSSH and Java open no other kind), and what would write is refused "
     "when\n"
-    "it is tried; a mechanism that works on one block of data takes it in parts as well.\n";
+    "it is tried; a mechanism that works on one block of data takes it in parts as well; a bad "
+    "pointer\n"
+    "is told before a bad session (§5.1.7 of 3.2 has it the other way round).\n";
 
 /** What there is to say about a function; most need nothing. */
 typedef struct note {
@@ -66,7 +68,7 @@ static const note notes[] = {
       "digests of up to 64 KiB so far; `CKR_STATE_UNSAVEABLE` for longer ones, "
       "after `C_DigestKey`, and for operations with keys" },
     { "SetOperationState", "in any session of the same state with the same token, in any process" },
-    { "Login", "granted where the token needs none; `CKU_SO` is `CKR_USER_TYPE_INVALID`" },
+    { "Login", "granted where the token needs none; a vault knows no `CKU_SO`" },
     { "LoginUser", "as C_Login, the name is not used" },
     { "WaitForSlotEvent", "slots never change: waits for C_Finalize, or `CKR_NO_EVENT`" },
     { "DigestKey", "session keys; `CKR_KEY_INDIGESTIBLE` for keys of the vault" },

@@ -103,8 +103,10 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot_id, CK_MECHANISM_TYPE type, CK_MECHANIS
 
 /*
  * A vault is set up by its cloud's administrator, and has no PIN of its own. These three answer
- * CKR_FUNCTION_NOT_SUPPORTED (PKCS#11 v3.1 §5.1.6: not supported by this library), and not
- * CKR_TOKEN_WRITE_PROTECTED, which would promise that it goes with another token or setting.
+ * CKR_FUNCTION_NOT_SUPPORTED, as a function does that is a stub (PKCS#11 v3.2 §5.1.6), in whatever
+ * state the session is: CKR_SESSION_EXISTS, CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY and
+ * CKR_TOKEN_WRITE_PROTECTED would promise that it goes otherwise. Where several codes apply, the
+ * standard lets any of them be returned (§5.1.7).
  */
 CK_RV C_InitToken(CK_SLOT_ID slot_id, CK_UTF8CHAR_PTR pin, CK_ULONG pin_len, CK_UTF8CHAR_PTR label)
 {

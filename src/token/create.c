@@ -15,9 +15,9 @@
 
 CK_RV kvp_session_may_write(const kvp_session *session)
 {
-    if (!(session->flags & CKF_RW_SESSION))
-        return CKR_SESSION_READ_ONLY;
-    return session->slot->config->read_only ? CKR_TOKEN_WRITE_PROTECTED : CKR_OK;
+    if (session->slot->config->read_only)
+        return CKR_TOKEN_WRITE_PROTECTED;
+    return session->flags & CKF_RW_SESSION ? CKR_OK : CKR_SESSION_READ_ONLY;
 }
 
 CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attribute_set *set,
@@ -141,7 +141,7 @@ static bool has_public_certificates(const kvp_slot *slot)
 }
 
 /*
- * What is claimed must hold (PKCS#11 Profiles v3.1 §3): a provider's functions do whatever the
+ * What is claimed must hold (PKCS#11 Profiles v3.2 §5): a provider's functions do whatever the
  * configuration, and so do signatures with private keys; the last is about what the token holds.
  */
 static const struct {

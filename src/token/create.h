@@ -25,7 +25,7 @@ CK_RV kvp_session_object_new(kvp_session *session, CK_OBJECT_CLASS cls, kvp_attr
                              kvp_key *key, kvp_cert *cert, CK_OBJECT_HANDLE *ret);
 
 /**
- * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.1 §3): they live as long as
+ * The token's profile objects (PKCS#11 v3.1 §4.14, PKCS#11 Profiles v3.2 §5): they live as long as
  * the store. KVP_ERR_NO_MEMORY.
  */
 kvp_status kvp_profiles_new(kvp_object_store *store);
@@ -77,7 +77,9 @@ CK_RV kvp_data_encode(const void *data, size_t len, kvp_buf *ret_text, bool *ret
 /** C_SetAttributeValue for a loaded object of the vault, seen as @now; the template was checked. */
 CK_RV kvp_entry_change(kvp_call *call, kvp_object *object, const kvp_view *now, kvp_template t);
 
-/** CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED or CKR_OK: may this session change the token?
+/**
+ * CKR_TOKEN_WRITE_PROTECTED, which has the higher priority (PKCS#11 v3.2 §5.1.6),
+ * CKR_SESSION_READ_ONLY or CKR_OK: may this session change the token?
  */
 CK_RV kvp_session_may_write(const kvp_session *session);
 

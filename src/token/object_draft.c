@@ -167,6 +167,18 @@ static bool is_lenient(const CK_ATTRIBUTE *attr)
     }
 }
 
+/*
+ * One operation of a vault's key stands for two attributes, CKA_SIGN and CKA_SIGN_RECOVER: each may
+ * be TRUE or FALSE, but not one of them without the other (PKCS#11 v3.1 §4.1.1).
+ */
+static bool is_contradicted(const kvp_view *view, const CK_ATTRIBUTE *attr, kvp_template t)
+{
+    uint32_t op = kvp_usage_op(view->cls, attr->type);
+    uint32_t on = 0, off = 0;
+    kvp_draft_usage(view->cls, t.attrs, t.count, &on, &off);
+    return (op & on & off) != 0;
+}
+
 CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t, bool token_open)
 {
     for (CK_ULONG i = 0; i < t.count; i++) {
@@ -177,8 +189,10 @@ CK_RV kvp_draft_check_view(kvp_call *call, const kvp_view *view, kvp_template t,
         CK_RV rv = kvp_object_refuse(call, KVP_CALL_CREATE, "BadValue",
                                      "an object in the vault cannot have the value asked for in %s",
                                      kvp_cka_name(attr->type));
-        return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ? CKR_TEMPLATE_INCONSISTENT
-                                                                     : rv;
+        return attr->type == CKA_CLASS || attr->type == CKA_KEY_TYPE ||
+                       is_contradicted(view, attr, t)
+                   ? CKR_TEMPLATE_INCONSISTENT
+                   : rv;
     }
     return CKR_OK;
 }

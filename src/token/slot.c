@@ -176,11 +176,19 @@ CK_RV kvp_slot_login(kvp_slot *slot, kvp_session *session, CK_USER_TYPE user)
     /* No key has CKA_ALWAYS_AUTHENTICATE, so an operation that is going on needs nothing more. */
     if (user == CKU_CONTEXT_SPECIFIC)
         return kvp_session_is_working(session) ? CKR_OK : CKR_OPERATION_NOT_INITIALIZED;
-    /* A vault knows no security officer. */
-    if (user != CKU_USER)
+    if (user != CKU_USER && user != CKU_SO)
         return CKR_USER_TYPE_INVALID;
     kvp_lock_take(&slot->lock);
-    if (slot->logged_in) {
+    if (user == CKU_SO) {
+        /* A vault knows no security officer; what would bar one goes first (PKCS#11 v3.2 §5.6.8).
+         */
+        if (slot->logged_in)
+            rv = CKR_USER_ANOTHER_ALREADY_LOGGED_IN;
+        else if (slot->session_count > slot->rw_session_count)
+            rv = CKR_SESSION_READ_ONLY_EXISTS;
+        else
+            rv = CKR_USER_TYPE_INVALID;
+    } else if (slot->logged_in) {
         rv = CKR_USER_ALREADY_LOGGED_IN;
     } else {
         slot->logged_in = true;

@@ -244,6 +244,7 @@ const wrong_case wrong_message_cases[] = {
     CASE(WrapKeyAuthenticated, tag_of_131_bits, CKR_MECHANISM_PARAM_INVALID),
     CASE(WrapKeyAuthenticated, key_of_the_vault, CKR_KEY_UNEXTRACTABLE),
     CASE(WrapKeyAuthenticated, private_key, CKR_WRAPPING_KEY_TYPE_INCONSISTENT),
+    /* Not CKR_AEAD_DECRYPT_FAILED, which PKCS#11 v3.2 §5.18 does not list for unwrapping. */
     CASE(UnwrapKeyAuthenticated, other_tag, CKR_WRAPPED_KEY_INVALID),
     CASE(UnwrapKeyAuthenticated, wrapped_otherwise, CKR_WRAPPED_KEY_INVALID),
     CASE(UnwrapKeyAuthenticated, bound_otherwise, CKR_WRAPPED_KEY_INVALID),

@@ -115,6 +115,23 @@ START_TEST(private_parts_are_sensitive_and_the_rest_is_filled)
 }
 END_TEST
 
+/* §5.7.5, the special case of an array of attributes: there are none, for which any room does. */
+START_TEST(templates_of_a_key_are_empty_whatever_the_room)
+{
+    CK_ATTRIBUTE inner[2] = { { CKA_LABEL, NULL, 7 }, { CKA_ID, NULL, 8 } };
+    CK_ATTRIBUTE attrs[] = { { CKA_UNWRAP_TEMPLATE, NULL, 3 },
+                             { CKA_UNWRAP_TEMPLATE, inner, sizeof(inner) },
+                             { CKA_UNWRAP_TEMPLATE, inner, 0 } };
+    CK_OBJECT_HANDLE object = existing(CKO_PRIVATE_KEY, "rsa");
+
+    assert_rv(CKR_OK, p11->C_GetAttributeValue(module_session, object, attrs, 3));
+    for (size_t i = 0; i < KVP_ARRAY_LEN(attrs); i++)
+        ck_assert_uint_eq(attrs[i].ulValueLen, 0);
+    ck_assert_uint_eq(inner[0].ulValueLen, 7);
+    ck_assert_uint_eq(inner[1].type, CKA_ID);
+}
+END_TEST
+
 START_TEST(arguments_are_checked_in_order)
 {
     CK_OBJECT_HANDLE object = existing(CKO_PRIVATE_KEY, "ec");
@@ -299,6 +316,7 @@ int main(void)
     tcase_add_test(reading, an_rsa_pair_says_what_is_true);
     tcase_add_test(reading, pair_and_identifier_belong_together);
     tcase_add_test(reading, private_parts_are_sensitive_and_the_rest_is_filled);
+    tcase_add_test(reading, templates_of_a_key_are_empty_whatever_the_room);
     tcase_add_test(reading, arguments_are_checked_in_order);
     tcase_add_test(reading, a_key_that_cannot_sign_is_not_found_as_one_that_can);
     tcase_add_checked_fixture(changing, module_setup, module_teardown);

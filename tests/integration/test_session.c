@@ -154,6 +154,23 @@ START_TEST(login_checks_its_arguments)
 }
 END_TEST
 
+START_TEST(what_bars_a_security_officer_comes_before_that_there_is_none)
+{
+    CK_UTF8CHAR pin[] = "1234";
+    CK_SESSION_HANDLE reader = module_open_session(0);
+
+    assert_rv(CKR_SESSION_READ_ONLY_EXISTS, p11->C_Login(module_session, CKU_SO, pin, 4));
+    assert_rv(CKR_OK, p11->C_Login(module_session, CKU_USER, pin, 4));
+    assert_rv(CKR_USER_ANOTHER_ALREADY_LOGGED_IN, p11->C_Login(module_session, CKU_SO, pin, 4));
+    assert_rv(CKR_USER_ALREADY_LOGGED_IN, p11->C_Login(module_session, CKU_USER, pin, 4));
+    ck_assert_uint_eq(state_of(module_session), CKS_RW_USER_FUNCTIONS);
+    assert_rv(CKR_OK, p11->C_Logout(module_session));
+    assert_rv(CKR_USER_NOT_LOGGED_IN, p11->C_Logout(module_session));
+    assert_rv(CKR_OK, p11->C_CloseSession(reader));
+    assert_rv(CKR_USER_TYPE_INVALID, p11->C_Login(module_session, CKU_SO, pin, 4));
+}
+END_TEST
+
 START_TEST(login_within_an_operation_changes_nothing)
 {
     CK_UTF8CHAR pin[] = "1234";
@@ -383,6 +400,7 @@ int main(void)
     tcase_add_checked_fixture(login, setup, teardown);
     tcase_add_test(login, login_that_nobody_needs_is_granted);
     tcase_add_test(login, login_checks_its_arguments);
+    tcase_add_test(login, what_bars_a_security_officer_comes_before_that_there_is_none);
     tcase_add_test(login, login_within_an_operation_changes_nothing);
     tcase_add_test(login, login_user_is_login);
     tcase_add_test(login, the_last_session_takes_the_login_with_it);

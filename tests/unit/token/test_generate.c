@@ -224,10 +224,22 @@ START_TEST(templates_that_a_vault_cannot_fulfil_are_refused)
     static CK_KEY_TYPE ec = CKK_EC;
     const struct {
         CK_MECHANISM *mechanism;
-        CK_ATTRIBUTE pub[2], priv[2];
+        CK_ATTRIBUTE pub[3], priv[3];
         CK_ULONG pub_count, priv_count;
         CK_RV rv;
     } cases[] = {
+        /* One operation of a vault's key stands for both (§4.1.1: values that do not go together);
+         * neither is wrong by itself. */
+        { &rsa_gen, { ATTR_VALUE(CKA_MODULUS_BITS, bits) },
+          { ATTR_VALUE(CKA_TOKEN, yes), ATTR_VALUE(CKA_SIGN, yes),
+            ATTR_VALUE(CKA_SIGN_RECOVER, no) }, 1, 3, CKR_TEMPLATE_INCONSISTENT },
+        { &rsa_gen, { ATTR_VALUE(CKA_MODULUS_BITS, bits) },
+          { ATTR_VALUE(CKA_TOKEN, yes), ATTR_VALUE(CKA_SIGN, no),
+            ATTR_VALUE(CKA_SIGN_RECOVER, yes) }, 1, 3, CKR_TEMPLATE_INCONSISTENT },
+        { &rsa_gen,
+          { ATTR_VALUE(CKA_MODULUS_BITS, bits), ATTR_VALUE(CKA_VERIFY_RECOVER, no),
+            ATTR_VALUE(CKA_VERIFY, yes) },
+          { ATTR_VALUE(CKA_TOKEN, yes) }, 3, 1, CKR_TEMPLATE_INCONSISTENT },
         { &rsa_gen, { ATTR_VALUE(CKA_TOKEN, yes) }, { ATTR_VALUE(CKA_TOKEN, yes) }, 1, 1,
           CKR_TEMPLATE_INCOMPLETE },
         { &ec_gen, { ATTR_VALUE(CKA_TOKEN, yes) }, { ATTR_VALUE(CKA_TOKEN, yes) }, 1, 1,
@@ -297,6 +309,8 @@ START_TEST(sessions_that_may_not_write_make_nothing)
                  CKR_SESSION_READ_ONLY);
     token->config.read_only = true;
     ck_assert_rv(GENERATE(rsa_gen, pub, priv, handles), CKR_TOKEN_WRITE_PROTECTED);
+    ck_assert_rv(generate_in(&token->reader, &rsa_gen, pub, 1, priv, 1, handles),
+                 CKR_TOKEN_WRITE_PROTECTED);
     token->config.read_only = false;
     token->config.credential = kvp_strdup("pin");
     ck_assert_rv(GENERATE(rsa_gen, pub, priv, handles), CKR_USER_NOT_LOGGED_IN);

@@ -157,6 +157,8 @@ START_TEST(what_may_not_change_is_refused)
                  CKR_SESSION_READ_ONLY);
     token->config.read_only = true;
     ck_assert_rv(set(handle, label, 1), CKR_TOKEN_WRITE_PROTECTED);
+    ck_assert_rv(kvp_object_set_attributes(&call, &token->reader, handle, label, 1),
+                 CKR_TOKEN_WRITE_PROTECTED);
     ck_assert_uint_eq(fake_requests.updates, 0);
 }
 END_TEST
@@ -288,6 +290,7 @@ START_TEST(destroying_needs_a_session_that_may_write)
     ck_assert_rv(kvp_object_destroy(&call, &token->reader, handle), CKR_SESSION_READ_ONLY);
     token->config.read_only = true;
     ck_assert_rv(kvp_object_destroy(&call, &token->session, handle), CKR_TOKEN_WRITE_PROTECTED);
+    ck_assert_rv(kvp_object_destroy(&call, &token->reader, handle), CKR_TOKEN_WRITE_PROTECTED);
     ck_assert_uint_eq(fake_requests.deletes, 0);
 }
 END_TEST
