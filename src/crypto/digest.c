@@ -41,7 +41,16 @@ kvp_status kvp_crypto_failed(kvp_error *reterr, const char *what)
 {
     if (kvp_ossl_gone())
         return kvp_error_set(reterr, KVP_ERR_CLOSED, "%s: the process is exiting", what);
+    if (kvp_ossl_out_of_memory())
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "%s", what);
     return kvp_error_set(reterr, KVP_ERR_CRYPTO, "%s failed in OpenSSL", what);
+}
+
+kvp_status kvp_crypto_mismatch(kvp_error *reterr)
+{
+    if (kvp_ossl_out_of_memory())
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "verifying a signature");
+    return kvp_error_set(reterr, KVP_ERR_MISMATCH, "the signature is wrong");
 }
 
 void kvp_digest_free(kvp_digest *digest)
@@ -78,8 +87,9 @@ kvp_status kvp_digest_new(kvp_hash hash, kvp_digest **ret, kvp_error *reterr)
     digest->ctx = EVP_MD_CTX_new();
     if (!digest->ctx)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "digest");
+    /* The digest is there: nothing but memory can be missing, and OpenSSL does not say so. */
     if (EVP_DigestInit_ex2(digest->ctx, md, NULL) != 1)
-        return kvp_crypto_failed(reterr, "starting a digest");
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "digest");
     *ret = KVP_STEAL(digest);
     return KVP_OK;
 }
@@ -108,7 +118,8 @@ kvp_status kvp_digest_update(kvp_digest *digest, const void *data, size_t len)
         return KVP_ERR_CLOSED;
     if (len == 0)
         return KVP_OK;
-    return EVP_DigestUpdate(digest->ctx, data, len) == 1 ? KVP_OK : KVP_ERR_CRYPTO;
+    return EVP_DigestUpdate(digest->ctx, data, len) == 1 ? KVP_OK
+                                                         : kvp_crypto_failed(NULL, "hashing");
 }
 
 kvp_status kvp_digest_final(kvp_digest *digest, uint8_t *ret)
@@ -117,7 +128,8 @@ kvp_status kvp_digest_final(kvp_digest *digest, uint8_t *ret)
 
     if (kvp_ossl_gone())
         return KVP_ERR_CLOSED;
-    return EVP_DigestFinal_ex(digest->ctx, ret, NULL) == 1 ? KVP_OK : KVP_ERR_CRYPTO;
+    return EVP_DigestFinal_ex(digest->ctx, ret, NULL) == 1 ? KVP_OK
+                                                           : kvp_crypto_failed(NULL, "hashing");
 }
 
 kvp_status kvp_digest_once(kvp_hash hash, const void *data, size_t len, uint8_t *ret)
@@ -130,5 +142,6 @@ kvp_status kvp_digest_once(kvp_hash hash, const void *data, size_t len, uint8_t 
     md = kvp_ossl_md(hash);
     if (!md)
         return kvp_crypto_failed(NULL, "making a digest");
-    return EVP_Digest(len ? data : "", len, ret, NULL, md, NULL) == 1 ? KVP_OK : KVP_ERR_CRYPTO;
+    /* As above. */
+    return EVP_Digest(len ? data : "", len, ret, NULL, md, NULL) == 1 ? KVP_OK : KVP_ERR_NO_MEMORY;
 }

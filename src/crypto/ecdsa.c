@@ -57,6 +57,6 @@ kvp_status kvp_ecdsa_verify(const kvp_public_key *key, const void *digest, size_
                              digest_len);
     OPENSSL_free(der);
     if (result != 1)
-        return kvp_error_set(reterr, KVP_ERR_MISMATCH, "the signature is wrong");
+        return kvp_crypto_mismatch(reterr);
     return KVP_OK;
 }

@@ -21,9 +21,11 @@ static inline void kvp_pkey_ctx_freep(EVP_PKEY_CTX **ctx)
 }
 
 /**
- * What a failure inside OpenSSL is called: KVP_ERR_CLOSED when OpenSSL is gone, else
- * KVP_ERR_CRYPTO.
+ * What a failure inside OpenSSL is called: KVP_ERR_CLOSED when OpenSSL is gone, KVP_ERR_NO_MEMORY
+ * when it says so, else KVP_ERR_CRYPTO. Expects the KVP_OSSL_SCOPE in which it failed.
  */
 kvp_status kvp_crypto_failed(kvp_error *reterr, const char *what);
+/** A signature that OpenSSL does not take: KVP_ERR_MISMATCH, unless memory ran out. Likewise. */
+kvp_status kvp_crypto_mismatch(kvp_error *reterr);
 
 #endif

@@ -165,6 +165,31 @@ OSSL_LIB_CTX *kvp_ossl_enter(void)
     return previous;
 }
 
+static bool is_of_memory(unsigned long code)
+{
+    return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}
+
+bool kvp_ossl_out_of_memory(void)
+{
+    context *ctx = atomic_load_explicit(&current, memory_order_acquire);
+    unsigned long first, last;
+    bool only_ours;
+
+    /* Outside a scope there is no mark of ours, and the queue is the host's. */
+    if (kvp_ossl_gone() || !ctx || OSSL_LIB_CTX_set0_default(NULL) != ctx->lib)
+        return false;
+    /* The cause comes first, what failed because of it after; older entries are the host's. */
+    first = ERR_peek_error();
+    last = ERR_peek_last_error();
+    ERR_pop_to_mark();
+    only_ours = ERR_peek_error() == 0;
+    if (!only_ours && ERR_peek_last_error() == last)
+        last = 0;
+    ERR_set_mark();
+    return is_of_memory(last) || (only_ours && is_of_memory(first));
+}
+
 void kvp_ossl_leave(OSSL_LIB_CTX **previous)
 {
     /* After OPENSSL_cleanup the thread key is gone, and may by now be somebody else's. */

@@ -33,6 +33,12 @@ OSSL_LIB_CTX *kvp_ossl_enter(void);
 void kvp_ossl_leave(OSSL_LIB_CTX **previous);
 
 /**
+ * What OpenSSL failed at since the KVP_OSSL_SCOPE around the caller began was getting memory, as far
+ * as its error queue says so; takes the entries since then off the queue. False outside a scope.
+ */
+bool kvp_ossl_out_of_memory(void);
+
+/**
  * From here to the end of the block, the thread's default OpenSSL context is ours, and what is put
  * on its error queue is taken off again.
  */

@@ -196,7 +196,8 @@ static kvp_status wrap(kvp_kty type, EVP_PKEY *pkey, kvp_public_key **ret, kvp_e
     return KVP_OK;
 }
 
-static EVP_PKEY *rsa_pkey(const BIGNUM *n, const BIGNUM *e)
+/* NULL: a key that OpenSSL does not take, or no memory (*ret_memory). */
+static EVP_PKEY *rsa_pkey(const BIGNUM *n, const BIGNUM *e, bool *ret_memory)
 {
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     OSSL_PARAM *params = NULL;
@@ -207,6 +208,7 @@ static EVP_PKEY *rsa_pkey(const BIGNUM *n, const BIGNUM *e)
         params = OSSL_PARAM_BLD_to_param(build);
     if (params)
         pkey = pkey_from_params("RSA", params);
+    *ret_memory = !params || (!pkey && kvp_ossl_out_of_memory());
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(build);
     return pkey;
@@ -218,6 +220,7 @@ kvp_status kvp_public_key_from_rsa(const void *n, size_t n_len, const void *e, s
     KVP_OSSL_SCOPE;
     BIGNUM *modulus, *exponent;
     EVP_PKEY *pkey = NULL;
+    bool memory = false;
     unsigned bits = 0;
     kvp_status st;
 
@@ -242,8 +245,13 @@ kvp_status kvp_public_key_from_rsa(const void *n, size_t n_len, const void *e, s
                            BN_num_bits(exponent), MAX_EXPONENT_BITS);
     } else {
         bits = (unsigned)BN_num_bits(modulus);
-        pkey = rsa_pkey(modulus, exponent);
-        st = pkey ? KVP_OK : kvp_error_set(reterr, KVP_ERR_PARSE, "OpenSSL takes no such RSA key");
+        pkey = rsa_pkey(modulus, exponent, &memory);
+        if (pkey)
+            st = KVP_OK;
+        else if (memory)
+            st = kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "RSA key");
+        else
+            st = kvp_error_set(reterr, KVP_ERR_PARSE, "OpenSSL takes no such RSA key");
     }
     BN_free(modulus);
     BN_free(exponent);
@@ -256,7 +264,9 @@ kvp_status kvp_public_key_from_rsa(const void *n, size_t n_len, const void *e, s
     return KVP_OK;
 }
 
-static EVP_PKEY *ec_pkey(const kvp_curve_info *info, const uint8_t *point, size_t point_len)
+/* Likewise. */
+static EVP_PKEY *ec_pkey(const kvp_curve_info *info, const uint8_t *point, size_t point_len,
+                         bool *ret_memory)
 {
     OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
     OSSL_PARAM *params = NULL;
@@ -269,6 +279,7 @@ static EVP_PKEY *ec_pkey(const kvp_curve_info *info, const uint8_t *point, size_
         params = OSSL_PARAM_BLD_to_param(build);
     if (params)
         pkey = pkey_from_params("EC", params);
+    *ret_memory = !params || (!pkey && kvp_ossl_out_of_memory());
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(build);
     return pkey;
@@ -281,6 +292,7 @@ kvp_status kvp_public_key_from_ec(kvp_curve curve, const void *x, const void *y,
     const kvp_curve_info *info;
     uint8_t point[1 + 2 * 66];
     EVP_PKEY *pkey;
+    bool memory = false;
     kvp_status st;
     size_t width;
 
@@ -295,7 +307,9 @@ kvp_status kvp_public_key_from_ec(kvp_curve curve, const void *x, const void *y,
     point[0] = POINT_CONVERSION_UNCOMPRESSED;
     memcpy(point + 1, x, width);
     memcpy(point + 1 + width, y, width);
-    pkey = ec_pkey(info, point, 1 + 2 * width);
+    pkey = ec_pkey(info, point, 1 + 2 * width, &memory);
+    if (!pkey && memory)
+        return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "EC key");
     if (!pkey)
         return kvp_error_set(reterr, KVP_ERR_PARSE, "a point that is not on the curve %s",
                              info->jwk_name);

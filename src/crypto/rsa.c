@@ -57,7 +57,7 @@ static kvp_status recover(const kvp_public_key *key, const void *sig, size_t sig
         EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1)
         return kvp_crypto_failed(reterr, "preparing an RSA verification");
     if (EVP_PKEY_verify_recover(ctx, block, &len, sig, sig_len) != 1)
-        return kvp_error_set(reterr, KVP_ERR_MISMATCH, "the signature is wrong");
+        return kvp_crypto_mismatch(reterr);
     *ret_len = len;
     return KVP_OK;
 }
@@ -117,7 +117,7 @@ kvp_status kvp_rsa_verify_pss(const kvp_public_key *key, kvp_hash hash, kvp_hash
         EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int)salt_len) != 1)
         return kvp_crypto_failed(reterr, "preparing a PSS verification");
     if (EVP_PKEY_verify(ctx, sig, sig_len, digest, kvp_hash_len(hash)) != 1)
-        return kvp_error_set(reterr, KVP_ERR_MISMATCH, "the signature is wrong");
+        return kvp_crypto_mismatch(reterr);
     return KVP_OK;
 }
 

@@ -72,7 +72,7 @@ kvp_status kvp_curl_ready(kvp_error *reterr)
     if (!kvp_ossl_ctx())
         return kvp_ossl_gone()
                    ? kvp_error_set(reterr, KVP_ERR_CLOSED, "OpenSSL was shut down by the process")
-                   : kvp_error_set(reterr, KVP_ERR_CRYPTO, "OpenSSL cannot be set up");
+                   : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "OpenSSL cannot be set up");
     pthread_once(&once, init);
     if (init_result == CURLE_OUT_OF_MEMORY)
         return kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "libcurl");

@@ -70,7 +70,9 @@ static kvp_status append_file(const char *path, kvp_buf *ret, kvp_error *reterr)
         uint8_t *room = kvp_buf_reserve(ret, 65536);
 
         if (!room) {
-            st = kvp_error_set(reterr, KVP_ERR_TOO_LARGE, "`%s` is too large", path);
+            st = ret->len + 65536 > ret->max
+                     ? kvp_error_set(reterr, KVP_ERR_TOO_LARGE, "`%s` is too large", path)
+                     : kvp_error_set(reterr, KVP_ERR_NO_MEMORY, "`%s`", path);
             break;
         }
         got = read(fd, room, 65536);

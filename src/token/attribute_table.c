@@ -208,7 +208,9 @@ kvp_status kvp_attribute_get(const kvp_view *view, CK_ATTRIBUTE_TYPE type, kvp_b
 
 bool kvp_attribute_is_true(const kvp_view *view, CK_ATTRIBUTE_TYPE type)
 {
-    KVP_CLEANUP(kvp_buf_clear) kvp_buf value = KVP_BUF_INIT(16);
+    /* Room of its own, as much as the maximum needs: without memory, true must not become false. */
+    uint8_t room[32];
+    kvp_buf value = { room, 0, sizeof(room), 16, false };
     return kvp_attribute_get(view, type, &value) == KVP_OK && value.len == sizeof(CK_BBOOL) &&
            value.data[0] != CK_FALSE;
 }

@@ -40,6 +40,8 @@ CK_RV kvp_mech_refuse(kvp_call *call, CK_RV rv, const char *fmt, ...)
 
 CK_RV kvp_mech_fail(kvp_call *call, kvp_status status, const char *what)
 {
+    if (status == KVP_ERR_CRYPTO && kvp_ossl_out_of_memory())
+        status = KVP_ERR_NO_MEMORY;
     kvp_error_set(&call->error, status, "%s", what);
     if (status == KVP_ERR_NO_MEMORY)
         return CKR_HOST_MEMORY;
@@ -52,7 +54,7 @@ CK_RV kvp_mech_openssl_ready(kvp_call *call)
         return CKR_OK;
     if (kvp_ossl_gone())
         return kvp_mech_fail(call, KVP_ERR_CLOSED, "the process is exiting");
-    return kvp_mech_fail(call, KVP_ERR_CRYPTO, "OpenSSL is not to be had");
+    return kvp_mech_fail(call, KVP_ERR_NO_MEMORY, "OpenSSL is not to be had");
 }
 
 CK_RV kvp_mech_verified(kvp_call *call, kvp_status status)

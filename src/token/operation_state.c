@@ -94,35 +94,40 @@ CK_RV kvp_state_save(kvp_call *call, kvp_session *session, void *out, CK_ULONG *
     return rv;
 }
 
-/* Whether it is a state of ours, whole, for this token and a session in this state. */
-static bool is_valid(kvp_call *call, kvp_session *session, const uint8_t *state, CK_ULONG len,
-                     state_head *head)
+/* CKR_OK if it is a state of ours, whole, for this token and a session in this state. */
+static CK_RV check_state(kvp_call *call, kvp_session *session, const uint8_t *state, CK_ULONG len,
+                         state_head *head)
 {
     uint8_t sum[CHECKSUM];
     if (len < sizeof(*head) + CHECKSUM)
-        return false;
+        return CKR_SAVED_STATE_INVALID;
     memcpy(head, state, sizeof(*head));
-    return head->len <= STATE_DATA_MAX && len == sizeof(*head) + head->len + CHECKSUM &&
-           memcmp(head->magic, magic, sizeof(magic)) == 0 &&
-           checksum(call, state, len - CHECKSUM, sum) == CKR_OK &&
-           memcmp(sum, state + len - CHECKSUM, CHECKSUM) == 0 &&
-           memcmp(head->serial, session->slot->serial, sizeof(head->serial)) == 0 &&
-           head->session_state == kvp_session_state(session);
+    if (head->len > STATE_DATA_MAX || len != sizeof(*head) + head->len + CHECKSUM ||
+        memcmp(head->magic, magic, sizeof(magic)) != 0)
+        return CKR_SAVED_STATE_INVALID;
+    CK_RV rv = checksum(call, state, len - CHECKSUM, sum);
+    if (rv != CKR_OK)
+        return rv;
+    bool fits = memcmp(sum, state + len - CHECKSUM, CHECKSUM) == 0 &&
+                memcmp(head->serial, session->slot->serial, sizeof(head->serial)) == 0 &&
+                head->session_state == kvp_session_state(session);
+    return fits ? CKR_OK : CKR_SAVED_STATE_INVALID;
 }
 
 CK_RV kvp_state_restore(kvp_call *call, kvp_session *session, const void *state, CK_ULONG len,
                         bool with_keys)
 {
     state_head head;
-    if (!is_valid(call, session, state, len, &head))
-        return CKR_SAVED_STATE_INVALID;
+    CK_RV rv = check_state(call, session, state, len, &head);
+    if (rv != CKR_OK)
+        return rv;
     if (with_keys)
         return CKR_KEY_NOT_NEEDED;
 
     KVP_CLEANUP(kvp_crypt_freep) kvp_crypt_operation *op = NULL;
     const CK_MECHANISM mechanism = { head.mechanism, NULL, 0 };
-    CK_RV rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DIGEST, KVP_USE_DATA, &mechanism,
-                                 CK_INVALID_HANDLE, &op);
+    rv = kvp_crypt_prepare(call, session, KVP_OPERATION_DIGEST, KVP_USE_DATA, &mechanism,
+                           CK_INVALID_HANDLE, &op);
     if (rv == CKR_OK)
         rv = kvp_crypt_absorb(call, op, (const uint8_t *)state + sizeof(head), head.len);
     if (rv != CKR_OK)

@@ -191,17 +191,13 @@ static void skip_zeros(const uint8_t **data, size_t *len)
     }
 }
 
-bool kvp_attribute_matches(const kvp_view *view, const CK_ATTRIBUTE *attr)
+static bool value_matches(const kvp_attribute_row *row, const CK_ATTRIBUTE *attr,
+                          const kvp_buf *value)
 {
-    const kvp_attribute_row *row = kvp_attribute_row_find(attr->type, kvp_view_who(view));
-    KVP_CLEANUP(kvp_buf_clear) kvp_buf value = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
-    if (!row || kvp_attribute_get(view, attr->type, &value) != KVP_OK)
-        return false;
-
     const uint8_t *wanted = attr->pValue;
     size_t wanted_len = attr->ulValueLen;
-    const uint8_t *have = value.data;
-    size_t have_len = value.len;
+    const uint8_t *have = value->data;
+    size_t have_len = value->len;
     if (row->kind == KVP_ATTRIBUTE_BOOL && wanted_len == 1 && have_len == 1)
         return (*wanted != CK_FALSE) == (*have != CK_FALSE);
     if (row->kind == KVP_ATTRIBUTE_NUMBER) {
@@ -209,6 +205,23 @@ bool kvp_attribute_matches(const kvp_view *view, const CK_ATTRIBUTE *attr)
         skip_zeros(&have, &have_len);
     }
     return have_len == wanted_len && (have_len == 0 || memcmp(have, wanted, have_len) == 0);
+}
+
+bool kvp_attribute_matches(const kvp_view *view, const CK_ATTRIBUTE *attr)
+{
+    const kvp_attribute_row *row = kvp_attribute_row_find(attr->type, kvp_view_who(view));
+    KVP_CLEANUP(kvp_buf_clear) kvp_buf large = KVP_BUF_INIT_SECRET(KVP_BUF_MAX_DEFAULT);
+    /* Room of its own for most, as much as the maximum needs: want of memory is no difference. */
+    uint8_t room[512];
+    kvp_buf value = { room, 0, sizeof(room), sizeof(room) - 1, true };
+    kvp_status st = row ? kvp_attribute_get(view, attr->type, &value) : KVP_ERR_NOT_FOUND;
+    if (st == KVP_ERR_TOO_LARGE || st == KVP_ERR_NO_MEMORY) {
+        st = kvp_attribute_get(view, attr->type, &large);
+        value = large;
+    }
+    bool matches = st == KVP_OK && value_matches(row, attr, &value);
+    kvp_wipe(room, sizeof(room));
+    return matches;
 }
 
 bool kvp_template_matches(const kvp_view *view, const CK_ATTRIBUTE *attrs, CK_ULONG count)
