@@ -17,6 +17,11 @@ npm_packages() {
     command -v npm >/dev/null 2>&1 || echo nodejs npm
 }
 
+# host_packages: what knows `localhost` where no /etc/hosts does, as in a bare chroot.
+host_packages() {
+    getent hosts localhost >/dev/null 2>&1 || echo libnss-myhostname
+}
+
 # need_packages NAME...: install those that are missing; touches apt only if one is.
 need_packages() {
     local missing="" name

@@ -301,13 +301,13 @@ END_TEST
 int main(void)
 {
     enum { SKIPPED = 77 }; /* of automake's test driver */
-    Suite *suite = suite_create("memory");
-    TCase *each = tcase_create("each"), *first = tcase_create("first");
 
     if (!OWN_ALLOCATOR) {
         fprintf(stderr, "skipped: the sanitizer has an allocator of its own\n");
         return SKIPPED;
     }
+    Suite *suite = suite_create("memory");
+    TCase *each = tcase_create("each"), *first = tcase_create("first");
     conformance_start("vault");
     tcase_add_unchecked_fixture(each, functions_prepare, NULL);
     tcase_add_checked_fixture(each, world_setup, world_teardown);
